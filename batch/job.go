@@ -1,0 +1,139 @@
+package batch
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+)
+
+// JobState is where a job stands.
+type JobState string
+
+// A job goes loading → ready → running → done; invalid and canceled are the other ends.
+const (
+	JobLoading   JobState = "loading"   // rows are being received and checked; nothing is sent
+	JobInvalid   JobState = "invalid"   // rows were refused, see Faults; nothing was sent
+	JobReady     JobState = "ready"     // all rows are stored
+	JobRunning   JobState = "running"   // items are being sent
+	JobCanceling JobState = "canceling" // nothing new is sent; items in flight are settled
+	JobCanceled  JobState = "canceled"  // every item is settled or was never sent
+	JobDone      JobState = "done"      // every item is in a final state
+)
+
+// Final reports whether the job will not change any more.
+func (s JobState) Final() bool {
+	return s == JobInvalid || s == JobCanceled || s == JobDone
+}
+
+// ItemState is where an item stands.
+type ItemState string
+
+// The life of an item; docs/ARCHITECTURE.md draws it.
+const (
+	ItemQueued    ItemState = "queued"    // nothing signed yet
+	ItemSubmitted ItemState = "submitted" // an attempt is stored and may have been sent
+	ItemUnknown   ItemState = "unknown"   // sent perhaps, outcome not known (yet)
+	ItemConfirmed ItemState = "confirmed" // executed with success
+	ItemReverted  ItemState = "reverted"  // executed, and the contract refused: a result, not an error
+	ItemRejected  ItemState = "rejected"  // never included: the chain or a rule refuses it for good
+	ItemCanceled  ItemState = "canceled"  // never sent
+)
+
+// ItemStates lists all states in the order of life.
+var ItemStates = []ItemState{ItemQueued, ItemSubmitted, ItemUnknown, ItemConfirmed, ItemReverted, ItemRejected, ItemCanceled}
+
+// JobKind tells jobs with many rows from single transactions, which use the
+// same engine, store and promises.
+type JobKind string
+
+// The kinds of job.
+const (
+	KindBatch       JobKind = "batch"
+	KindTransaction JobKind = "transaction"
+)
+
+// Spec is what the user asks for. It does not change once the job is created.
+type Spec struct {
+	Kind           JobKind         `json:"kind"`
+	Name           string          `json:"name,omitempty"`            // free text for people
+	IdempotencyKey string          `json:"idempotency_key,omitempty"` // the same key gives the same job
+	Target         string          `json:"target"`                    // name of a configured target; "" is the only one
+	Account        string          `json:"account,omitempty"`         // name of a configured account; "" is the target's default
+	Contract       string          `json:"contract,omitempty"`        // name of a built-in or deployed contract; the name to register when Deploy is set
+	To             *common.Address `json:"to,omitempty"`              // address of the contract; nil looks Contract up
+	Function       string          `json:"function,omitempty"`        // "save" or "save(bytes32,string)"; "" for a deployment
+	ABI            json.RawMessage `json:"abi,omitempty"`             // JSON ABI when Contract is not known
+	Deploy         bool            `json:"deploy,omitempty"`          // the item deploys Contract or Bytecode; rows hold constructor arguments
+	Bytecode       string          `json:"bytecode,omitempty"`        // hex creation code, 0x optional; "" takes the built-in's
+	Rate           float64         `json:"rate,omitempty"`            // transactions a second; 0 is the target's limit
+	InFlight       int             `json:"in_flight,omitempty"`       // most transactions in flight; 0 is the target's limit
+}
+
+// RowFault is one thing that is wrong with one row.
+type RowFault struct {
+	Row    int64  `json:"row"`              // counts data rows from 1; 0 is the header or the whole input
+	Line   int64  `json:"line,omitempty"`   // line of the input, from 1
+	Column string `json:"column,omitempty"` // argument or column name
+	Reason string `json:"reason"`
+}
+
+// Counts has the number of items in each state.
+type Counts struct {
+	Queued    int64 `json:"queued"`
+	Submitted int64 `json:"submitted"`
+	Unknown   int64 `json:"unknown"`
+	Confirmed int64 `json:"confirmed"`
+	Reverted  int64 `json:"reverted"`
+	Rejected  int64 `json:"rejected"`
+	Canceled  int64 `json:"canceled"`
+}
+
+// Job is a snapshot of a job.
+type Job struct {
+	ID          string          `json:"id"`
+	Spec        Spec            `json:"spec"`
+	State       JobState        `json:"state"`
+	Reason      string          `json:"reason,omitempty"`  // why it is invalid or cannot go on, in words
+	Address     *common.Address `json:"address,omitempty"` // the contract that items without _to call
+	Signer      common.Address  `json:"signer"`
+	Rows        int64           `json:"rows"`
+	Counts      Counts          `json:"counts"`
+	Columns     []string        `json:"columns,omitempty"`      // header of the input, in its order
+	InputSHA256 string          `json:"input_sha256,omitempty"` // 64 hex digits over the bytes of the input
+	Faults      []RowFault      `json:"faults,omitempty"`       // the first 100
+	FaultCount  int64           `json:"fault_count,omitempty"`
+	Created     time.Time       `json:"created"`
+	Started     *time.Time      `json:"started,omitempty"`
+	Finished    *time.Time      `json:"finished,omitempty"`
+}
+
+// Item is a snapshot of one row of a job.
+type Item struct {
+	Row        int64           `json:"row"`          // from 1, in the order of the input
+	ID         string          `json:"id,omitempty"` // the row's _id
+	State      ItemState       `json:"state"`
+	Error      string          `json:"error,omitempty"`      // why it is not confirmed, in words
+	ErrorKind  string          `json:"error_kind,omitempty"` // a chain.Kind, or "reverted"
+	To         *common.Address `json:"to,omitempty"`
+	TxHash     *common.Hash    `json:"tx_hash,omitempty"` // of the attempt that landed, else of the last one
+	Block      uint64          `json:"block,omitempty"`
+	Status     *int            `json:"status,omitempty"` // the receipt's; nil without a receipt
+	StatusName string          `json:"status_name,omitempty"`
+	GasUsed    uint64          `json:"gas_used,omitempty"`
+	Output     string          `json:"output,omitempty"`   // 0x hex of the return or revert data
+	Contract   *common.Address `json:"contract,omitempty"` // what a deployment made
+	Attempts   int             `json:"attempts"`
+	LatencyMS  int64           `json:"latency_ms"`        // from the first send to the outcome
+	Input      json.RawMessage `json:"input"`             // the row as it came: an array of cells, or a JSON value
+	History    []Attempt       `json:"history,omitempty"` // only where asked for
+}
+
+// Attempt is one signed form of an item. Attempts of an item share its nonce.
+type Attempt struct {
+	Number     int         `json:"number"` // from 1
+	TxHash     common.Hash `json:"tx_hash"`
+	BlockLimit uint64      `json:"block_limit"`
+	Created    time.Time   `json:"created"`
+	Outcome    string      `json:"outcome,omitempty"` // what the last answer was, in words
+}

@@ -56,18 +56,18 @@ const (
 // Spec is what the user asks for. It does not change once the job is created.
 type Spec struct {
 	Kind           JobKind         `json:"kind"`
-	Name           string          `json:"name,omitempty"`            // free text for people
-	IdempotencyKey string          `json:"idempotency_key,omitempty"` // the same key gives the same job
-	Target         string          `json:"target"`                    // name of a configured target; "" is the only one
-	Account        string          `json:"account,omitempty"`         // name of a configured account; "" is the target's default
-	Contract       string          `json:"contract,omitempty"`        // name of a built-in or deployed contract; the name to register when Deploy is set
-	To             *common.Address `json:"to,omitempty"`              // address of the contract; nil looks Contract up
-	Function       string          `json:"function,omitempty"`        // "save" or "save(bytes32,string)"; "" for a deployment
-	ABI            json.RawMessage `json:"abi,omitempty"`             // JSON ABI when Contract is not known
-	Deploy         bool            `json:"deploy,omitempty"`          // the item deploys Contract or Bytecode; rows hold constructor arguments
-	Bytecode       string          `json:"bytecode,omitempty"`        // hex creation code, 0x optional; "" takes the built-in's
-	Rate           float64         `json:"rate,omitempty"`            // transactions a second; 0 is the target's limit
-	InFlight       int             `json:"in_flight,omitempty"`       // most transactions in flight; 0 is the target's limit
+	Name           string          `json:"name,omitempty"`           // free text for people
+	IdempotencyKey string          `json:"idempotencyKey,omitempty"` // the same key gives the same job
+	Target         string          `json:"target"`                   // name of a configured target; "" is the only one
+	Account        string          `json:"account,omitempty"`        // name of a configured account; "" is the target's default
+	Contract       string          `json:"contract,omitempty"`       // name of a built-in or deployed contract; the name to register when Deploy is set
+	To             *common.Address `json:"to,omitempty"`             // address of the contract; nil looks Contract up
+	Function       string          `json:"function,omitempty"`       // "save" or "save(bytes32,string)"; "" for a deployment
+	ABI            json.RawMessage `json:"abi,omitempty"`            // JSON ABI when Contract is not known
+	Deploy         bool            `json:"deploy,omitempty"`         // the item deploys Contract or Bytecode; rows hold constructor arguments
+	Bytecode       string          `json:"bytecode,omitempty"`       // hex creation code, 0x optional; "" takes the built-in's
+	Rate           float64         `json:"rate,omitempty"`           // transactions a second; 0 is the target's limit
+	InFlight       int             `json:"inFlight,omitempty"`       // most transactions in flight; 0 is the target's limit
 }
 
 // RowFault is one thing that is wrong with one row.
@@ -99,10 +99,10 @@ type Job struct {
 	Signer      common.Address  `json:"signer"`
 	Rows        int64           `json:"rows"`
 	Counts      Counts          `json:"counts"`
-	Columns     []string        `json:"columns,omitempty"`      // header of the input, in its order
-	InputSHA256 string          `json:"input_sha256,omitempty"` // 64 hex digits over the bytes of the input
-	Faults      []RowFault      `json:"faults,omitempty"`       // the first 100
-	FaultCount  int64           `json:"fault_count,omitempty"`
+	Columns     []string        `json:"columns,omitempty"`     // header of the input, in its order
+	InputSHA256 string          `json:"inputSha256,omitempty"` // 64 hex digits over the bytes of the input
+	Faults      []RowFault      `json:"faults,omitempty"`      // the first 100
+	FaultCount  int64           `json:"faultCount,omitempty"`
 	Created     time.Time       `json:"created"`
 	Started     *time.Time      `json:"started,omitempty"`
 	Finished    *time.Time      `json:"finished,omitempty"`
@@ -113,18 +113,18 @@ type Item struct {
 	Row        int64           `json:"row"`          // from 1, in the order of the input
 	ID         string          `json:"id,omitempty"` // the row's _id
 	State      ItemState       `json:"state"`
-	Error      string          `json:"error,omitempty"`      // why it is not confirmed, in words
-	ErrorKind  string          `json:"error_kind,omitempty"` // a chain.Kind, or "reverted"
+	Error      string          `json:"error,omitempty"`     // why it is not confirmed, in words
+	ErrorKind  string          `json:"errorKind,omitempty"` // a chain.Kind, or "reverted"
 	To         *common.Address `json:"to,omitempty"`
-	TxHash     *common.Hash    `json:"tx_hash,omitempty"` // of the attempt that landed, else of the last one
+	TxHash     *common.Hash    `json:"txHash,omitempty"` // of the attempt that landed, else of the last one
 	Block      uint64          `json:"block,omitempty"`
 	Status     *int            `json:"status,omitempty"` // the receipt's; nil without a receipt
-	StatusName string          `json:"status_name,omitempty"`
-	GasUsed    uint64          `json:"gas_used,omitempty"`
+	StatusName string          `json:"statusName,omitempty"`
+	GasUsed    uint64          `json:"gasUsed,omitempty"`
 	Output     string          `json:"output,omitempty"`   // 0x hex of the return or revert data
 	Contract   *common.Address `json:"contract,omitempty"` // what a deployment made
 	Attempts   int             `json:"attempts"`
-	LatencyMS  int64           `json:"latency_ms"`        // from the first send to the outcome
+	LatencyMS  int64           `json:"latencyMs"`         // from the first send to the outcome
 	Input      json.RawMessage `json:"input"`             // the row as it came: an array of cells, or a JSON value
 	History    []Attempt       `json:"history,omitempty"` // only where asked for
 }
@@ -132,8 +132,8 @@ type Item struct {
 // Attempt is one signed form of an item. Attempts of an item share its nonce.
 type Attempt struct {
 	Number     int         `json:"number"` // from 1
-	TxHash     common.Hash `json:"tx_hash"`
-	BlockLimit uint64      `json:"block_limit"`
+	TxHash     common.Hash `json:"txHash"`
+	BlockLimit uint64      `json:"blockLimit"`
 	Created    time.Time   `json:"created"`
 	Outcome    string      `json:"outcome,omitempty"` // what the last answer was, in words
 }

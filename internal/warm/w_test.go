@@ -1,11 +1,13 @@
 package warm
 
 import (
-	_ "github.com/TarsCloud/TarsGo/tars/protocol/codec"
 	_ "github.com/FISCO-BCOS/go-sdk/v3/types"
+	_ "github.com/HdrHistogram/hdrhistogram-go"
+	_ "github.com/TarsCloud/TarsGo/tars/protocol/codec"
 	_ "github.com/coder/websocket"
 	_ "github.com/danielgtaylor/huma/v2"
 	_ "github.com/danielgtaylor/huma/v2/adapters/humagin"
+	_ "github.com/emmansun/gmsm/sm3"
 	_ "github.com/ethereum/go-ethereum/accounts/abi"
 	_ "github.com/ethereum/go-ethereum/core/state"
 	_ "github.com/ethereum/go-ethereum/core/vm"
@@ -17,6 +19,7 @@ import (
 	_ "github.com/google/uuid"
 	_ "github.com/pressly/goose/v3"
 	_ "github.com/prometheus/client_golang/prometheus/promhttp"
+	_ "github.com/prometheus/client_golang/prometheus/testutil"
 	_ "github.com/schollz/progressbar/v3"
 	_ "github.com/spf13/cobra"
 	_ "github.com/spf13/viper"
@@ -29,7 +32,4 @@ import (
 	_ "gopkg.in/ini.v1"
 	_ "modernc.org/sqlite"
 	_ "pgregory.net/rapid"
-	_ "github.com/HdrHistogram/hdrhistogram-go"
-	_ "github.com/emmansun/gmsm/sm3"
-	_ "github.com/prometheus/client_golang/prometheus/testutil"
 )

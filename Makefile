@@ -1,0 +1,50 @@
+# Every target has a line of help behind ##. Needs Go; `contracts` needs npm as well.
+
+GO      ?= go
+BIN     := bin
+# The race detector needs a C compiler; without one the tests run without it and say so.
+CC      ?= cc
+RACE    := $(shell command -v $(CC) >/dev/null 2>&1 && echo -race)
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS := -s -w
+FUZZTIME ?= 20s
+COUNT   ?= 6
+
+.DEFAULT_GOAL := help
+.PHONY: help demo build test race lint bench fuzz cover contracts contracts-check tidy-check clean
+
+help: ## list the targets
+	@while IFS= read -r line; do case "$$line" in \
+	  *:*"## "*) printf '  %-16s %s\n' "$${line%%:*}" "$${line##*## }";; esac; done < Makefile
+
+demo: build ## put every file of the Go source tree on a four-node chain, with a receipt each
+	@$(BIN)/demo
+
+build: ## build gateway, batchcall and devnode (and the demo) into bin/
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/ ./cmd/... ./scripts/demo
+
+test: ## run all tests, with the race detector where there is a C compiler
+	@if [ -z "$(RACE)" ]; then echo "note: no C compiler found, so the race detector is off"; fi
+	$(GO) test $(RACE) -timeout 5m ./...
+
+race: ## run all tests three times over in random order with the race detector
+	$(GO) test -race -shuffle on -count 3 -timeout 20m ./...
+
+lint: ## vet, formatting and golangci-lint
+	@test -z "$$(gofmt -l .)" || { gofmt -l . ; echo "run gofmt -w on these files" ; exit 1 ; }
+	$(GO) vet ./...
+	$(GO) tool -modfile=tools/go.mod golangci-lint run ./...
+
+bench: ## measure encode+hash+sign, frames, the store's group commit, and items a second end to end
+	$(GO) test -run '^$$' -bench . -benchmem -count $(COUNT) ./... | tee bench.txt
+	$(GO) tool -modfile=tools/go.mod benchstat bench.txt
+
+fuzz: ## run every fuzz target for FUZZTIME (20s)
+	@GO="$(GO)" FUZZTIME="$(FUZZTIME)" sh scripts/fuzz.sh
+
+cover: ## write coverage.out and print the total
+	$(GO) test -coverprofile coverage.out -coverpkg ./... ./... >/dev/null
+	$(GO) tool cover -func coverage.out | tail -n 1
+
+clean: ## remove what the other targets made
+	rm -rf $(BIN) coverage.out bench.txt

@@ -15,7 +15,7 @@ COUNT   ?= 6
 
 help: ## list the targets
 	@while IFS= read -r line; do case "$$line" in \
-	  *:*"## "*) printf '  %-16s %s\n' "$${line%%:*}" "$${line##*## }";; esac; done < Makefile
+	  [a-z]*:*"## "*) printf '  %-16s %s\n' "$${line%%:*}" "$${line##*## }";; esac; done < Makefile
 
 demo: build ## put every file of the Go source tree on a four-node chain, with a receipt each
 	@$(BIN)/demo

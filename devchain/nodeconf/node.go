@@ -1,0 +1,158 @@
+package nodeconf
+
+import (
+	"crypto/ecdsa"
+	"log/slog"
+	"math"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Node is what config.ini says about one node (protocol §1.2, §11.3). Paths are
+// absolute: relative ones are taken from the folder of the file, because the
+// node's start.sh runs there.
+type Node struct {
+	File string // the config.ini
+	Name string // the last part of the folder's path, for logs
+
+	Listen            string // host:port of [rpc]; port 0 lets the system choose
+	TLS               bool   // false: plain HTTP and WebSocket
+	CACert            string // the trust root; also for clients
+	Cert, Key         string // the node's identity on its port
+	ReturnInputParams bool   // echo input and extraData in answers of sendTransaction
+
+	P2PListen string // host:port of [p2p]; only shown, never opened
+
+	NodeID  string            // 128 lower-case hex digits
+	NodeKey *ecdsa.PrivateKey // signs blocks
+
+	MinSealTime     time.Duration // how long the sealer waits for more transactions
+	DataDir         string        // folder of the ledger
+	PoolLimit       int           // transactions that may wait
+	TxExpiration    time.Duration // how long one may wait
+	CheckBlockLimit bool
+
+	Log Log
+}
+
+// Log says where the log goes.
+type Log struct {
+	Enable  bool
+	Level   slog.Level
+	Console bool   // to the console; false: to a file in Dir
+	Dir     string // folder of the log files
+}
+
+// ReadNode reads a config.ini, the node's private key and, when it is there,
+// node.nodeid beside it. Keys and sections it does not know are left alone, since
+// real files have many. The error is *Error and lists everything that is wrong.
+func ReadNode(path string) (Node, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return Node{}, &Error{Problems: []Problem{{File: path, Reason: err.Error()}}}
+	}
+	f, err := open(abs)
+	if err != nil {
+		return Node{}, err
+	}
+	dir := filepath.Dir(abs)
+	at := func(base, p string) string {
+		if filepath.IsAbs(p) {
+			return filepath.Clean(p)
+		}
+		return filepath.Join(base, p)
+	}
+
+	n := Node{File: abs, Name: filepath.Base(dir)}
+	n.Listen = f.address("rpc", "0.0.0.0", 20200, 0)
+	n.TLS = f.enableTLS()
+	n.ReturnInputParams = f.boolean("rpc", "return_input_params", true)
+	n.P2PListen = f.address("p2p", "0.0.0.0", 30300, 0)
+
+	certs := at(dir, f.text("cert", "ca_path", "./"))
+	n.CACert = at(certs, f.text("cert", "ca_cert", "ca.crt"))
+	n.Cert = at(certs, f.text("cert", "node_cert", "ssl.crt"))
+	n.Key = at(certs, f.text("cert", "node_key", "ssl.key"))
+
+	n.MinSealTime = time.Duration(f.number("consensus", "min_seal_time", 500, 0, 60_000)) * time.Millisecond
+	n.DataDir = at(dir, f.text("storage", "data_path", "data"))
+	n.PoolLimit = int(f.number("txpool", "limit", 15000, 1, math.MaxInt32))
+	// One day: far above any use, far below an overflow of time.Duration.
+	n.TxExpiration = time.Duration(f.number("txpool", "txs_expiration_time", 600, 1, 86_400)) * time.Second
+	n.CheckBlockLimit = f.boolean("txpool", "check_block_limit", true)
+
+	n.Log = Log{
+		Enable:  f.boolean("log", "enable", true),
+		Level:   f.level(),
+		Console: f.boolean("log", "enable_console_output", false),
+		Dir:     at(dir, f.text("log", "log_path", "./log")),
+	}
+	if f.boolean("security", "enable_hsm", false) {
+		f.note("security", "enable_hsm", "true", "hardware keys are not available: set false and use private_key_path")
+	} else {
+		n.NodeKey, n.NodeID = f.nodeKey(at(dir, f.text("security", "private_key_path", "conf/node.pem")))
+	}
+	if f.boolean("storage_security", "enable", false) {
+		f.note("storage_security", "enable", "true", "disk encryption is not available: set false")
+	}
+	return n, f.err()
+}
+
+func (f *file) address(section, host string, port, lowest int64) string {
+	ip := f.text(section, "listen_ip", host)
+	if net.ParseIP(strings.Trim(ip, "[]")) == nil && ip != "localhost" {
+		f.note(section, "listen_ip", ip, "must be an IP address")
+	}
+	p := f.number(section, "listen_port", port, lowest, 65535)
+	return net.JoinHostPort(strings.Trim(ip, "[]"), strconv.FormatInt(p, 10))
+}
+
+// enableTLS follows protocol §1.2: enable_ssl is the newer switch and wins.
+func (f *file) enableTLS() bool {
+	tls := !f.boolean("rpc", "disable_ssl", false)
+	tls = f.boolean("rpc", "enable_ssl", tls)
+	if tls && f.boolean("rpc", "sm_ssl", false) {
+		f.note("rpc", "sm_ssl", "true", "GM TLS is not available: set sm_ssl=false, or enable_ssl=false for a plain port")
+	}
+	return tls
+}
+
+func (f *file) level() slog.Level {
+	v := f.text("log", "level", "info")
+	switch strings.ToLower(v) {
+	case "trace", "debug":
+		return slog.LevelDebug
+	case "info":
+		return slog.LevelInfo
+	case "warning", "warn":
+		return slog.LevelWarn
+	case "error", "fatal":
+		return slog.LevelError
+	}
+	f.note("log", "level", v, "must be trace, debug, info, warning, error or fatal")
+	return slog.LevelInfo
+}
+
+func (f *file) nodeKey(path string) (*ecdsa.PrivateKey, string) {
+	const section, name = "security", "private_key_path"
+	data, err := os.ReadFile(path)
+	if err != nil {
+		f.note(section, name, path, "cannot be read: "+err.Error())
+		return nil, ""
+	}
+	key, err := ParseKey(data)
+	if err != nil {
+		f.note(section, name, path, err.Error())
+		return nil, ""
+	}
+	id := NodeID(&key.PublicKey)
+	idPath := filepath.Join(filepath.Dir(path), "node.nodeid")
+	if text, err := os.ReadFile(idPath); err == nil && !strings.EqualFold(strings.TrimSpace(string(text)), id) {
+		f.note(section, name, path, "is not the key of "+idPath+": make that file again or put the right key there")
+	}
+	return key, id
+}

@@ -1,0 +1,109 @@
+package rpc
+
+import (
+	"encoding/json"
+)
+
+// Codes of the envelope (protocol §3.2).
+const (
+	codeParse          = -32700
+	codeInvalidRequest = -32600
+	codeNoMethod       = -32601
+	codeInternal       = -32603
+	codeNoGroup        = -32000
+	codeNoSendGroup    = -32005
+	codeOther          = -1
+)
+
+// Error is the error member of an answer: a code of protocol §3.2 or §5.3 and
+// its text, both exactly as clients see them.
+type Error struct {
+	Code    int    `json:"code"`
+	Message string `json:"message"`
+}
+
+// Error says code and text.
+func (e *Error) Error() string { return e.Message }
+
+// request is a JSON-RPC request whose envelope is in order.
+type request struct {
+	JSONRPC string // echoed, whatever it is
+	ID      int64
+	Method  string
+	Params  params
+}
+
+// answer is what goes back: a result, which may be null, or an error.
+type answer struct {
+	ID      int64
+	JSONRPC string
+	Result  any
+	Error   *Error
+}
+
+// bytes is the answer on the wire, members in alphabetical order. A result that
+// cannot be written is an internal error, so that no request stays unanswered.
+func (a answer) bytes() []byte {
+	if a.Error == nil {
+		b, err := compact(struct {
+			ID      int64  `json:"id"`
+			JSONRPC string `json:"jsonrpc"`
+			Result  any    `json:"result"`
+		}{a.ID, a.JSONRPC, a.Result})
+		if err == nil {
+			return b
+		}
+		a.Error = &Error{Code: codeInternal, Message: err.Error()}
+	}
+	b, _ := compact(struct {
+		Error   *Error `json:"error"`
+		ID      int64  `json:"id"`
+		JSONRPC string `json:"jsonrpc"`
+	}{a.Error, a.ID, a.JSONRPC}) // numbers and strings only: cannot fail
+	return b
+}
+
+// parseRequest reads an envelope. An error is answered with id 0 and an empty
+// jsonrpc: a real node says so over HTTP, and something left over over WebSocket.
+func parseRequest(body []byte) (request, *Error) {
+	invalid := &Error{Code: codeInvalidRequest, Message: "The JSON sent is not a valid Request object."}
+	unreadable := &Error{Code: codeParse, Message: "Invalid JSON was received by the server."}
+
+	v, err := firstValue(body)
+	if err != nil || v[0] == 'n' {
+		return request{}, invalid
+	}
+	if v[0] != '{' {
+		return request{}, unreadable // also batches: they are not supported
+	}
+	var members map[string]json.RawMessage
+	if json.Unmarshal(v, &members) != nil {
+		return request{}, invalid
+	}
+	// The order decides which of several faults is reported.
+	var r request
+	var ok bool
+	version, found := members["jsonrpc"]
+	if !found {
+		return request{}, invalid
+	}
+	if r.JSONRPC, ok = asString(version); !ok {
+		return request{}, unreadable
+	}
+	method, found := members["method"]
+	if !found {
+		return request{}, invalid
+	}
+	if r.Method, ok = asString(method); !ok {
+		return request{}, unreadable
+	}
+	id, fault := asInt64(members["id"])
+	if fault != nil {
+		return request{}, unreadable
+	}
+	r.ID = id
+	if p := members["params"]; len(p) == 0 || p[0] != '[' || json.Unmarshal(p, &r.Params) != nil {
+		return request{}, invalid
+	}
+	return r, nil
+}

@@ -86,14 +86,6 @@ func (f *file) text(section, key, def string) string {
 	return def
 }
 
-func (f *file) needText(section, key string) string {
-	v, ok := f.raw(section, key)
-	if !ok {
-		f.note(section, key, "", "is missing: set it")
-	}
-	return v
-}
-
 func (f *file) boolean(section, key string, def bool) bool {
 	v, ok := f.raw(section, key)
 	if !ok {

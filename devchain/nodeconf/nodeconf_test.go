@@ -12,6 +12,8 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/crypto"
 	"github.com/stretchr/testify/require"
+
+	"github.com/bcosgate/bcosgate/devchain"
 )
 
 // readText is a file of testdata/node0 with each old text replaced by a new one.
@@ -152,22 +154,21 @@ func TestReadGenesisUnderstandsAFileOfTheOfficialScript(t *testing.T) {
 	t.Parallel()
 	g, err := ReadGenesis(filepath.Join("testdata", "node0", "config.genesis"))
 	require.NoError(t, err)
-	id := strings.TrimSpace(readText(t, "conf/node.nodeid"))
-	require.Equal(t, Genesis{
-		ChainID: "chain0", GroupID: "group0", BlockLimit: 1000, Web3ChainID: 20200,
-		ConsensusType: "pbft", TxCountLimit: 1000, ConsensusTimeout: 3000, LeaderPeriod: 1, EpochSealerNum: 4, EpochBlockNum: 1000,
-		Sealers:              []Sealer{{"0a" + id[2:], 2}, {id, 1}},
-		CompatibilityVersion: "3.16.0", TxGasLimit: 3_000_000_000,
-		AuthAdminAccount: "0x6c2ea083c216ed1b7579126b5dedcd357e1016be", SerialExecute: true, ExecutorVersion: 1,
-	}, g)
+	id, err := devchain.ParseNodeID(strings.TrimSpace(readText(t, "conf/node.nodeid")))
+	require.NoError(t, err)
+	second := id
+	second[0] = 0x0a
+	want := devchain.DefaultGenesis()
+	want.AuthAdminAccount = "0x6c2ea083c216ed1b7579126b5dedcd357e1016be"
+	want.Sealers = []devchain.Sealer{{PublicKey: id, Weight: 1}, {PublicKey: second, Weight: 2}}
+	require.Equal(t, Genesis{Genesis: want, BlockLimit: 1000}, g)
 }
 
-func TestReadGenesisTakesBlockLimitAndFeatures(t *testing.T) {
+func TestReadGenesisTakesBlockLimitAndFeaturesThatAreOff(t *testing.T) {
 	t.Parallel()
-	g, err := ReadGenesis(genesis(t, readText(t, "config.genesis", "[web3]", "    block_limit=5000\n[features]\nfeature_b=1\nfeature_a=0\nbugfix_c=1\n[web3]")))
+	g, err := ReadGenesis(genesis(t, readText(t, "config.genesis", "[web3]", "    block_limit=5000\n[features]\nfeature_a=0\n[web3]")))
 	require.NoError(t, err)
 	require.Equal(t, int64(5000), g.BlockLimit)
-	require.Equal(t, []string{"feature_b", "bugfix_c"}, g.Features)
 }
 
 func TestReadGenesisRefusesWhatItCannotDoAndWhatIsWrong(t *testing.T) {
@@ -183,12 +184,14 @@ func TestReadGenesisRefusesWhatItCannotDoAndWhatIsWrong(t *testing.T) {
 		{"gas_limit=3000000000", "gas_limit=99999", "[tx] gas_limit=99999: must be 100000 or more"},
 		{"compatibility_version=3.16.0", "", "[version] compatibility_version: is missing"},
 		{"compatibility_version=3.16.0", "compatibility_version=2.9.1", "must be a version such as 3.16.0"},
-		{"compatibility_version=3.16.0", "compatibility_version=3.16.256", "must have parts up to 255"},
+		{"compatibility_version=3.16.0", "compatibility_version=3.16.256", "is no version"},
+		{"compatibility_version=3.16.0", "compatibility_version=3.2.0", "is too old"},
 		{"consensus_type=pbft", "consensus_type=raft", "[consensus] consensus_type=raft: must be pbft or rpbft"},
 		{"0x6c2ea083c216ed1b7579126b5dedcd357e1016be", "0x6c2e", "[executor] auth_admin_account=0x6c2e: must be 40 hex digits"},
-		{"version=1", "version=7", "[executor] version=7: must be between 0 and 1"},
-		{"[web3]", "[features]\nfast=1\n[web3]", "[features] fast=1: is no feature"},
-		{"[web3]", "[features]\nfeature_x=yes\n[web3]", "[features] feature_x=yes: must be 0 or 1"},
+		{"    version=1", "    version=7", "[executor] version=7: must be 1"},
+		{"    version=1", "    version=0", "[executor] version=0: the classic executor is not available"},
+		{"[web3]", "[features]\nfeature_x=1\n[web3]", "[features] feature_x=1: features are not available"},
+		{"[web3]", "[features]\nfeature_x=yes\n[web3]", "[features] feature_x=yes: must be true or false"},
 		{": 2\n", ": 0\n", `has the weight "0"`},
 		{"node.1=0A", "node.1=A", "must be a node id of 128 hex digits"},
 	} {
@@ -207,7 +210,7 @@ func TestReadGenesisNeedsSealersOnceEach(t *testing.T) {
 	_, err := ReadGenesis(genesis(t, strings.ReplaceAll(text, "node.", "; node.")))
 	require.ErrorContains(t, err, "name at least one sealer")
 	_, err = ReadGenesis(genesis(t, strings.ReplaceAll(text, "0A"+id[2:], id)))
-	require.ErrorContains(t, err, "names a node for the second time")
+	require.ErrorContains(t, err, "twice")
 }
 
 func TestReadingWhatIsNoFileIsAClearError(t *testing.T) {

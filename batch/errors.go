@@ -1,0 +1,63 @@
+package batch
+
+import (
+	"errors"
+	"fmt"
+)
+
+// The refusals that callers tell apart. They are wrapped with what was being
+// done; match them with errors.Is.
+var (
+	ErrNotFound    = errors.New("not found")                                // no such job in this store
+	ErrConflict    = errors.New("conflict")                                 // the idempotency key or the rows of this job belong to another request
+	ErrState       = errors.New("not possible in this state")               // the job is not in a state in which this can be done
+	ErrNotStarted  = errors.New("engine is not started")                    // before Start, or after Stop
+	ErrHalted      = errors.New("job cannot go on")                         // the job is running but stands still until its Reason is mended
+	ErrNotDeployed = errors.New("no such contract was deployed from here")  // neither a built-in nor a deployment of this store gives an address
+	ErrStoreInUse  = errors.New("store is in use by another process")       // another engine owns it
+	ErrStoreNewer  = errors.New("store was written by a newer version")     // use that version, or newer
+	ErrNotAStore   = errors.New("file is not a bcosgate store, or damaged") // not SQLite, another program's database, or broken pages
+)
+
+// SpecError says that a Spec cannot become a job, and which field is to blame.
+type SpecError struct {
+	Field  string // JSON name of the field in Spec, for example "function"
+	Reason string // what is wrong and what to do
+}
+
+// Error says field and reason.
+func (e *SpecError) Error() string { return fmt.Sprintf("%s: %s", e.Field, e.Reason) }
+
+// InvalidRowsError says that the rows of a job were refused. Nothing was sent.
+type InvalidRowsError struct {
+	JobID  string
+	Faults []RowFault // the first 100
+	Count  int64      // all of them
+}
+
+// Error gives the first fault and the number of all.
+func (e *InvalidRowsError) Error() string {
+	if len(e.Faults) == 0 {
+		return fmt.Sprintf("job %s: %d faults in the rows", e.JobID, e.Count)
+	}
+	s := e.Faults[0].String()
+	if e.Count > 1 {
+		s += fmt.Sprintf(" (and %d more faults)", e.Count-1)
+	}
+	return s
+}
+
+// String says row, line, column and reason on one line.
+func (f RowFault) String() string {
+	s := "input"
+	if f.Row > 0 {
+		s = fmt.Sprintf("row %d", f.Row)
+	}
+	if f.Line > 0 {
+		s += fmt.Sprintf(" (line %d)", f.Line)
+	}
+	if f.Column != "" {
+		s += fmt.Sprintf(", column %q", f.Column)
+	}
+	return s + ": " + f.Reason
+}

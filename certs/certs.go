@@ -75,7 +75,8 @@ func loadTLSCert(f Files, now time.Time) (tls.Certificate, *x509.CertPool, error
 		}
 	}
 	for _, ca := range cas {
-		if bytes.Equal(ca.RawSubject, cert.Leaf.RawIssuer) && cert.Leaf.CheckSignatureFrom(ca) == nil {
+		signs := bytes.Equal(ca.RawSubject, cert.Leaf.RawIssuer) && cert.Leaf.CheckSignatureFrom(ca) == nil
+		if signs && len(cert.Certificate) == 1 { // a longer chain was put together by the user
 			cert.Certificate = append(cert.Certificate, ca.Raw)
 			break
 		}

@@ -6,7 +6,6 @@ import (
 	"encoding/asn1"
 	"encoding/hex"
 	"encoding/pem"
-	"errors"
 	"fmt"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -53,7 +52,7 @@ type pkcs8 struct {
 type sec1Key struct {
 	Version    int
 	PrivateKey []byte
-	PublicKey  asn1.BitString `asn1:"optional,explicit,tag:1"`
+	PublicKey  asn1.BitString `asn1:"explicit,tag:1"`
 }
 
 // PEM is the key in the form of conf/node.pem: PKCS#8 in PEM, not encrypted.
@@ -80,31 +79,4 @@ func (k ChainKey) PEM() ([]byte, error) {
 		return nil, fmt.Errorf("encode a secp256k1 key: %w", err)
 	}
 	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), nil
-}
-
-// ParseChainKey reads a key in the form that PEM writes.
-func ParseChainKey(data []byte) (ChainKey, error) {
-	block, _ := pem.Decode(data)
-	if block == nil || block.Type != "PRIVATE KEY" {
-		return ChainKey{}, errors.New("no PKCS#8 private key in PEM form (a line like -----BEGIN PRIVATE KEY-----)")
-	}
-	var outer pkcs8
-	// A trailing [0] attributes field is allowed by PKCS#8 and left unread.
-	if _, err := asn1.Unmarshal(block.Bytes, &outer); err != nil {
-		return ChainKey{}, fmt.Errorf("read the PKCS#8 structure: %w", err)
-	}
-	var curve asn1.ObjectIdentifier
-	if _, err := asn1.Unmarshal(outer.Algorithm.Parameters.FullBytes, &curve); err != nil ||
-		!outer.Algorithm.Algorithm.Equal(oidECPublicKey) || !curve.Equal(oidSecp256k1) {
-		return ChainKey{}, errors.New("the key is not on the curve secp256k1, which the keys of a standard chain are on")
-	}
-	var inner sec1Key
-	if _, err := asn1.Unmarshal(outer.PrivateKey, &inner); err != nil {
-		return ChainKey{}, fmt.Errorf("read the EC private key: %w", err)
-	}
-	key, err := gethcrypto.ToECDSA(common.LeftPadBytes(inner.PrivateKey, 32))
-	if err != nil {
-		return ChainKey{}, fmt.Errorf("read the EC private key: %w", err)
-	}
-	return ChainKey{Key: key}, nil
 }

@@ -1,0 +1,282 @@
+package rows
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+)
+
+// CSVOptions say how a CSV is written. The zero value detects everything.
+type CSVOptions struct {
+	Comma    rune   // one of , ; | and tab; 0 takes the one that the header line has most of
+	Encoding string // "utf-8" or "gbk" (also gb2312, gb18030); "" detects
+}
+
+// CSV reads comma-separated values as RFC 4180 has them. It does not use
+// encoding/csv, which changes CRLF inside of cells to LF, reads on without
+// bound after a quote that is never closed, and stops for good at some faults;
+// rows that become evidence must come through as they are.
+//
+//   - The first line is the header. Names are case-sensitive, not empty, and
+//     occur once. Empty lines are skipped, before the header too.
+//   - Cells keep every byte, spaces and line ends too; the line end of a row is
+//     LF or CRLF.
+//   - UTF-8 (a byte order mark is dropped) or GBK/GB18030.
+//   - Fault.Line is the line of the fault itself, which can be below the line
+//     where its row begins. After a broken quote reading goes on with the next
+//     line.
+type CSV struct {
+	hashed  *hashedReader
+	text    *textReader
+	lines   lineReader
+	comma   byte
+	columns []string
+	roles   []role
+	row     int64
+	fault   *Fault // of the header, or what ended the input
+	ended   bool
+
+	// The record that was parsed last.
+	begin   int64   // its first line
+	buf     []byte  // the text of all cells
+	ends    []int   // where each cell ends in buf
+	starts  []int64 // line where each cell begins
+	suspect bool    // a line of it was not valid UTF-8 or had a zero byte
+	tooLong bool    // it exceeds MaxRow; where the next one begins is not known
+}
+
+// NewCSV reads the header at once and the rest as Next is called. The error is
+// one of r itself or of the options; what is wrong with the header is the fault
+// that the first Next gives. It never closes r.
+func NewCSV(r io.Reader, opt CSVOptions) (*CSV, error) {
+	enc, err := parseEncoding(opt.Encoding)
+	if err != nil {
+		return nil, err
+	}
+	if !strings.ContainsRune("\x00,;|\t", opt.Comma) {
+		return nil, fmt.Errorf("delimiter %q cannot be used; use a comma, a semicolon, a bar or a tab, or leave it out to detect it", opt.Comma)
+	}
+	c := &CSV{hashed: newHashedReader(r), comma: byte(opt.Comma)}
+	raw := bufio.NewReaderSize(c.hashed, blockSize)
+	head, err := raw.Peek(blockSize)
+	if err != nil && err != io.EOF {
+		return nil, fmt.Errorf("read input: %w", err)
+	}
+	if bytes.HasPrefix(head, []byte(utf8BOM)) {
+		head = head[len(utf8BOM):]
+		if enc == encodingGBK {
+			c.fault = &Fault{Reason: "has the byte order mark of UTF-8, but the encoding was said to be GBK"}
+		}
+		enc = encodingUTF8
+		if _, err := raw.Discard(len(utf8BOM)); err != nil {
+			return nil, fmt.Errorf("read input: %w", err)
+		}
+	}
+	c.text = newTextReader(raw, enc)
+	c.lines.br = bufio.NewReaderSize(c.text, blockSize)
+	switch foreign := foreignInput(head); {
+	case c.fault != nil:
+	case len(head) == 0:
+		c.fault = &Fault{Reason: "is empty"}
+	case foreign != "":
+		c.fault = &Fault{Reason: foreign}
+	default:
+		err = c.readHeader()
+	}
+	if err != nil && err != io.EOF {
+		return nil, err
+	}
+	return c, nil
+}
+
+// Columns is the header with all its columns, nil when it has a fault.
+func (c *CSV) Columns() []string { return c.columns }
+
+// SHA256 is the hash of all bytes of the input, valid after io.EOF.
+func (c *CSV) SHA256() [32]byte { return c.hashed.sum() }
+
+// Comma is the delimiter that is used.
+func (c *CSV) Comma() rune { return rune(c.comma) }
+
+// Encoding is "utf-8" or "gbk", and "ascii" as long as nothing tells them apart.
+func (c *CSV) Encoding() string {
+	return map[encoding]string{encodingOpen: "ascii", encodingUTF8: "utf-8", encodingGBK: "gbk"}[c.text.encoding]
+}
+
+func (c *CSV) readHeader() error {
+	fault, err := c.readRecord()
+	switch {
+	case err == io.EOF:
+		c.fault = &Fault{Reason: "is empty"}
+		return nil
+	case err != nil:
+		return err
+	case fault != nil:
+		fault.Reason = "the header " + fault.Reason
+		c.fault = fault
+		return nil
+	}
+	names := c.cells()
+	if c.fault = c.headerFault(names); c.fault != nil {
+		return nil
+	}
+	c.columns = names
+	c.roles = make([]role, len(names))
+	for i, name := range names {
+		c.roles[i] = roleOf(name)
+	}
+	return nil
+}
+
+// headerFault tells everything that is wrong with the header at once.
+func (c *CSV) headerFault(names []string) *Fault {
+	var reasons []string
+	column := ""
+	add := func(name, format string, args ...any) {
+		if len(reasons) == 0 {
+			column = name
+		}
+		reasons = append(reasons, fmt.Sprintf(format, args...))
+	}
+	seen := map[string]int{}
+	for i, name := range names {
+		first, twice := seen[name]
+		switch {
+		case strings.TrimSpace(name) == "":
+			add("", "the header has no name for column %d", i+1)
+		case c.badText(name) != "":
+			add("", "the name of column %d %s", i+1, c.badText(name))
+		case strings.TrimSpace(name) != name:
+			add(name, "the name of column %d has spaces around it", i+1)
+		case twice:
+			add(name, "columns %d and %d have the same name %q", first+1, i+1, name)
+		case roleOf(name) == roleRefused:
+			add(name, "%s", refusedReason)
+		}
+		if !twice {
+			seen[name] = i
+		}
+	}
+	if len(reasons) == 0 {
+		return nil
+	}
+	return &Fault{Line: c.begin, Column: column, Reason: strings.Join(reasons, "; ")}
+}
+
+// Next gives the next row, io.EOF after the last one, a *Fault, or an error of
+// the underlying reader. Input without any data row is a fault. After a fault
+// with Row 0 it gives io.EOF only, and SHA256 is not valid.
+func (c *CSV) Next() (Row, error) {
+	if c.fault != nil && !c.ended {
+		c.ended = true
+		return Row{}, c.fault
+	}
+	if c.ended {
+		return Row{}, io.EOF
+	}
+	fault, err := c.readRecord()
+	if err == io.EOF {
+		c.ended = true
+		if c.row == 0 {
+			return Row{}, &Fault{Reason: "has a header but no data rows"}
+		}
+		return Row{}, io.EOF
+	}
+	if err != nil {
+		return Row{}, err
+	}
+	c.row++
+	if fault != nil {
+		fault.Row = c.row
+		if c.tooLong {
+			c.ended = true
+			fault.Reason = fmt.Sprintf("row %d %s", c.row, fault.Reason)
+			fault.Row = 0
+		}
+		return Row{}, fault
+	}
+	return c.makeRow()
+}
+
+func (c *CSV) makeRow() (Row, error) {
+	cells := c.cells()
+	if c.suspect || c.text.encoding == encodingGBK {
+		for i, cell := range cells {
+			if reason := c.badText(cell); reason != "" {
+				return Row{}, &Fault{Row: c.row, Line: c.starts[i], Column: c.columnName(i), Reason: reason}
+			}
+		}
+	}
+	if len(cells) != len(c.columns) {
+		return Row{}, &Fault{Row: c.row, Line: c.begin, Reason: fmt.Sprintf("has %s, but the header has %s",
+			count(len(cells), "cell"), count(len(c.columns), "column"))}
+	}
+	row := Row{Number: c.row, Line: c.begin, Cells: make([]Cell, 0, len(cells))}
+	for i, cell := range cells {
+		switch c.roles[i] {
+		case roleID:
+			row.ID = cell
+		case roleTo:
+			row.To = cell
+		case roleFn:
+			row.Fn = cell
+		case roleCell:
+			row.Cells = append(row.Cells, Cell{Column: c.columns[i], Value: cell})
+		}
+	}
+	var err error
+	row.Source, err = json.Marshal(cells)
+	return row, err
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// cells cuts the record into strings that share one allocation.
+func (c *CSV) cells() []string {
+	text := string(c.buf)
+	cells := make([]string, len(c.ends))
+	start := 0
+	for i, end := range c.ends {
+		cells[i] = text[start:end]
+		start = end
+	}
+	return cells
+}
+
+// columnName names column i as the user knows it.
+func (c *CSV) columnName(i int) string {
+	if i < len(c.columns) {
+		return c.columns[i]
+	}
+	return fmt.Sprintf("#%d", i+1)
+}
+
+// badText says why cell is not a text in the encoding of the input, or "".
+func (c *CSV) badText(cell string) string {
+	if strings.IndexByte(cell, 0) >= 0 {
+		return "has a zero byte"
+	}
+	if c.text.encoding == encodingGBK {
+		if strings.ContainsRune(cell, utf8.RuneError) {
+			return "is not valid GBK, which the text before it is"
+		}
+		return ""
+	}
+	for i := 0; i < len(cell); {
+		r, size := utf8.DecodeRuneInString(cell[i:])
+		if r == utf8.RuneError && size == 1 {
+			return fmt.Sprintf("is neither valid UTF-8 nor GBK: byte 0x%02x at position %d", cell[i], i+1)
+		}
+		i += size
+	}
+	return ""
+}

@@ -1,0 +1,78 @@
+#!/bin/sh
+# Starts the development chain of this folder: one process serves all nodes.
+# Returns when every RPC port is open, or says why that did not happen.
+
+dir=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd -P) || exit 1
+program=$dir/fisco-bcos
+pid_file=$dir/devnode.pid
+lock=$dir/.starting
+out=$dir/nohup.out
+seconds=60 # until every port must be open
+
+# running sets pid when the process of the pid file is ours: a number alone may
+# belong to another program by now.
+running() {
+    pid=$(cat "$pid_file" 2>/dev/null) || return 1
+    case $pid in '' | *[!0-9]*) return 1 ;; esac
+    if [ -r "/proc/$pid/cmdline" ]; then
+        command_line=$(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null)
+    else
+        command_line=$(ps -p "$pid" -o args= 2>/dev/null)
+    fi
+    case $command_line in "$program "*) return 0 ;; esac
+    return 1
+}
+
+pause() { sleep 0.1 2>/dev/null || sleep 1; }
+
+now() { date +%s; }
+
+# Only one of several start scripts starts it; the others wait for that one.
+deadline=$(($(now) + seconds))
+until mkdir "$lock" 2>/dev/null; do
+    if [ "$(now)" -ge $deadline ]; then
+        echo "another start script seems to be at work; if none is, remove the folder $lock" >&2
+        exit 1
+    fi
+    pause
+done
+trap 'rmdir "$lock"' EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+cd "$dir" || exit 1
+set --
+names=
+i=0
+while [ -d "node$i" ]; do
+    set -- "$@" -c "node$i/config.ini"
+    names="$names node$i"
+    i=$((i + 1))
+done
+
+if running; then
+    echo "devnode is running already (pid $pid); it serves$names"
+    exit 0
+fi
+
+[ ! -f "$out" ] || mv -f "$out" "$out.1"
+nohup "$program" "$@" -g node0/config.genesis >"$out" 2>&1 </dev/null &
+echo $! >"$pid_file"
+started=$!
+
+deadline=$(($(now) + seconds))
+until grep -q '^devnode ready' "$out" 2>/dev/null; do
+    if ! kill -0 $started 2>/dev/null; then
+        echo "devnode did not start:" >&2
+        tail -n 10 "$out" >&2
+        rm -f "$pid_file"
+        exit 1
+    fi
+    if [ "$(now)" -ge $deadline ]; then
+        echo "devnode (pid $started) did not open its ports within $seconds seconds; see $out" >&2
+        exit 1
+    fi
+    pause
+done
+echo "devnode is started (pid $started); it serves$names"

@@ -11,19 +11,17 @@ const (
 	codeNoMethod       = -32601
 	codeInternal       = -32603
 	codeNoGroup        = -32000
+	codeNotReady       = -32004
 	codeNoSendGroup    = -32005
 	codeOther          = -1
 )
 
-// Error is the error member of an answer: a code of protocol §3.2 or §5.3 and
+// fault is the error member of an answer: a code of protocol §3.2 or §5.3 and
 // its text, both exactly as clients see them.
-type Error struct {
+type fault struct {
 	Code    int    `json:"code"`
 	Message string `json:"message"`
 }
-
-// Error says code and text.
-func (e *Error) Error() string { return e.Message }
 
 // request is a JSON-RPC request whose envelope is in order.
 type request struct {
@@ -38,13 +36,13 @@ type answer struct {
 	ID      int64
 	JSONRPC string
 	Result  any
-	Error   *Error
+	Fault   *fault
 }
 
 // bytes is the answer on the wire, members in alphabetical order. A result that
 // cannot be written is an internal error, so that no request stays unanswered.
 func (a answer) bytes() []byte {
-	if a.Error == nil {
+	if a.Fault == nil {
 		b, err := compact(struct {
 			ID      int64  `json:"id"`
 			JSONRPC string `json:"jsonrpc"`
@@ -53,21 +51,21 @@ func (a answer) bytes() []byte {
 		if err == nil {
 			return b
 		}
-		a.Error = &Error{Code: codeInternal, Message: err.Error()}
+		a.Fault = &fault{Code: codeInternal, Message: err.Error()}
 	}
 	b, _ := compact(struct {
-		Error   *Error `json:"error"`
+		Error   *fault `json:"error"`
 		ID      int64  `json:"id"`
 		JSONRPC string `json:"jsonrpc"`
-	}{a.Error, a.ID, a.JSONRPC}) // numbers and strings only: cannot fail
+	}{a.Fault, a.ID, a.JSONRPC}) // numbers and strings only: cannot fail
 	return b
 }
 
 // parseRequest reads an envelope. An error is answered with id 0 and an empty
 // jsonrpc: a real node says so over HTTP, and something left over over WebSocket.
-func parseRequest(body []byte) (request, *Error) {
-	invalid := &Error{Code: codeInvalidRequest, Message: "The JSON sent is not a valid Request object."}
-	unreadable := &Error{Code: codeParse, Message: "Invalid JSON was received by the server."}
+func parseRequest(body []byte) (request, *fault) {
+	invalid := &fault{Code: codeInvalidRequest, Message: "The JSON sent is not a valid Request object."}
+	unreadable := &fault{Code: codeParse, Message: "Invalid JSON was received by the server."}
 
 	v, err := firstValue(body)
 	if err != nil || v[0] == 'n' {
@@ -97,8 +95,8 @@ func parseRequest(body []byte) (request, *Error) {
 	if r.Method, ok = asString(method); !ok {
 		return request{}, unreadable
 	}
-	id, fault := asInt64(members["id"])
-	if fault != nil {
+	id, wrong := asInt64(members["id"])
+	if wrong != nil {
 		return request{}, unreadable
 	}
 	r.ID = id

@@ -65,8 +65,8 @@ func TestEnvelopeIsReadAsLenientlyAsANodeDoes(t *testing.T) {
 		strings.ReplaceAll(ok, `"`, `'`):                                      invalidAnswer,
 		strings.Replace(ok, `]}`, `],}`, 1):                                   invalidAnswer,
 	} {
-		r, fault := parseRequest([]byte(body))
-		a := answer{ID: r.ID, JSONRPC: r.JSONRPC, Result: r.Method, Error: fault}
+		r, wrong := parseRequest([]byte(body))
+		a := answer{ID: r.ID, JSONRPC: r.JSONRPC, Result: r.Method, Fault: wrong}
 		require.Equal(t, want, string(a.bytes()), "body %q", body)
 	}
 }
@@ -81,8 +81,8 @@ func TestAnswersAreASCIIAndKeepMarkup(t *testing.T) {
 
 func TestParametersConvertAsInTheNode(t *testing.T) {
 	t.Parallel()
-	r, fault := parseRequest([]byte(`{"jsonrpc":"2.0","method":"m","params":["a",null,7,1.9,true,"1",{"x":1},[2],9223372036854775808,1e40,-1.5]}`))
-	require.Nil(t, fault)
+	r, wrong := parseRequest([]byte(`{"jsonrpc":"2.0","method":"m","params":["a",null,7,1.9,true,"1",{"x":1},[2],9223372036854775808,1e40,-1.5]}`))
+	require.Nil(t, wrong)
 	p := r.Params
 
 	require.Equal(t, "a", p.text(0))
@@ -93,25 +93,25 @@ func TestParametersConvertAsInTheNode(t *testing.T) {
 	}
 
 	for i, want := range map[int]int64{1: 0, 2: 7, 3: 1, 4: 1, 10: -1, 11: 0} {
-		n, fault := p.number(i)
-		require.Nil(t, fault, "parameter %d", i)
+		n, wrong := p.number(i)
+		require.Nil(t, wrong, "parameter %d", i)
 		require.Equal(t, want, n, "parameter %d", i)
 	}
 	for i, want := range map[int]string{
 		0: "Value is not convertible to Int64.", 6: "Value is not convertible to Int64.", 7: "Value is not convertible to Int64.",
 		8: "LargestUInt out of Int64 range", 9: "double out of Int64 range",
 	} {
-		_, fault := p.number(i)
-		require.Equal(t, &Error{Code: -32600, Message: want}, fault, "parameter %d", i)
+		_, wrong := p.number(i)
+		require.Equal(t, &fault{Code: -32600, Message: want}, wrong, "parameter %d", i)
 	}
 
 	for i, want := range map[int]bool{1: false, 2: true, 3: true, 4: true, 11: true} {
-		b, fault := p.boolean(i, true)
-		require.Nil(t, fault, "parameter %d", i)
+		b, wrong := p.boolean(i, true)
+		require.Nil(t, wrong, "parameter %d", i)
 		require.Equal(t, want, b, "parameter %d", i)
 	}
-	_, fault = p.boolean(5, true)
-	require.Equal(t, "Value is not convertible to bool.", fault.Message)
+	_, wrong = p.boolean(5, true)
+	require.Equal(t, "Value is not convertible to bool.", wrong.Message)
 }
 
 func FuzzParseRequest(f *testing.F) {
@@ -119,9 +119,9 @@ func FuzzParseRequest(f *testing.F) {
 	f.Add([]byte(`/* c */{"jsonrpc":2,"id":1.5,"method":"m","params":[{}]}x`))
 	f.Add([]byte(`{"a":"\"//","b":/*`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		r, fault := parseRequest(body)
-		if fault != nil {
-			require.Contains(t, []int{codeParse, codeInvalidRequest}, fault.Code)
+		r, wrong := parseRequest(body)
+		if wrong != nil {
+			require.Contains(t, []int{codeParse, codeInvalidRequest}, wrong.Code)
 			return
 		}
 		for i := range r.Params {

@@ -28,21 +28,21 @@ func (p params) text(i int) string {
 }
 
 // number reads a whole number; the fraction of a real one is dropped.
-func (p params) number(i int) (int64, *Error) { return asInt64(p.at(i)) }
+func (p params) number(i int) (int64, *fault) { return asInt64(p.at(i)) }
 
 // boolean reads a bool, or def when the parameter is missing (null is false).
-func (p params) boolean(i int, def bool) (bool, *Error) {
+func (p params) boolean(i int, def bool) (bool, *fault) {
 	if i >= len(p) {
 		return def, nil
 	}
 	return asBool(p[i])
 }
 
-func notConvertible(to string) *Error {
-	return &Error{Code: codeInvalidRequest, Message: "Value is not convertible to " + to + "."}
+func notConvertible(to string) *fault {
+	return &fault{Code: codeInvalidRequest, Message: "Value is not convertible to " + to + "."}
 }
 
-func asInt64(v json.RawMessage) (int64, *Error) {
+func asInt64(v json.RawMessage) (int64, *fault) {
 	v = bytes.TrimSpace(v)
 	if len(v) == 0 {
 		return 0, nil
@@ -59,17 +59,17 @@ func asInt64(v json.RawMessage) (int64, *Error) {
 		return n, nil
 	}
 	if _, err := strconv.ParseUint(string(v), 10, 64); err == nil {
-		return 0, &Error{Code: codeInvalidRequest, Message: "LargestUInt out of Int64 range"}
+		return 0, &fault{Code: codeInvalidRequest, Message: "LargestUInt out of Int64 range"}
 	}
 	f, err := strconv.ParseFloat(string(v), 64)
 	// 2^63 itself is the first float that does not fit.
 	if err != nil || f >= math.MaxInt64 || f < math.MinInt64 {
-		return 0, &Error{Code: codeInvalidRequest, Message: "double out of Int64 range"}
+		return 0, &fault{Code: codeInvalidRequest, Message: "double out of Int64 range"}
 	}
 	return int64(f), nil
 }
 
-func asBool(v json.RawMessage) (bool, *Error) {
+func asBool(v json.RawMessage) (bool, *fault) {
 	v = bytes.TrimSpace(v)
 	if len(v) == 0 {
 		return false, nil

@@ -1,0 +1,254 @@
+package rpc
+
+import (
+	"context"
+	"encoding/hex"
+	"sync"
+)
+
+// Statuses of event messages (protocol §7.2).
+const (
+	eventOK             = 0
+	eventEnd            = 1
+	eventInvalidParams  = -41000
+	eventInvalidRequest = -41001
+	eventNoGroup        = -41002
+)
+
+const (
+	// eventBatch is how many blocks a subscription with toBlock 0 looks at.
+	eventBatch = 10
+	// maxSubscriptions of one session; more are refused with eventInvalidRequest.
+	maxSubscriptions = 1000
+)
+
+// eventStatus is the payload of answers and of the completion.
+type eventStatus struct {
+	ID     string `json:"id"`
+	Status int    `json:"status"`
+}
+
+// eventPush is the payload of a push: the matching logs of one block.
+type eventPush struct {
+	ID     string     `json:"id"`
+	Result []eventLog `json:"result"`
+	Status int        `json:"status"`
+}
+
+type eventLog struct {
+	Address          string   `json:"address"` // without 0x
+	BlockNumber      uint64   `json:"blockNumber"`
+	Data             string   `json:"data"`
+	LogIndex         int      `json:"logIndex"` // within the transaction
+	Topics           []string `json:"topics"`
+	TransactionHash  string   `json:"transactionHash"`
+	TransactionIndex int      `json:"transactionIndex"`
+}
+
+// subscriptions are those of one session, by id. The zero value is ready.
+type subscriptions struct {
+	mu      sync.Mutex
+	active  map[string]*subscription // guarded by mu
+	stopped bool                     // guarded by mu; none may start any more
+	owned   sync.WaitGroup           // added to under mu
+}
+
+type subscription struct{ cancel context.CancelFunc }
+
+// add starts work as the subscription id. It reports false when there are too
+// many; an id that is active already is left as it is.
+func (s *subscriptions) add(ctx context.Context, id string, work func(context.Context)) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopped || s.active[id] != nil {
+		return true
+	}
+	if len(s.active) >= maxSubscriptions {
+		return false
+	}
+	if s.active == nil {
+		s.active = map[string]*subscription{}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	sub := &subscription{cancel}
+	s.active[id] = sub
+	s.owned.Go(func() {
+		defer cancel()
+		work(ctx)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.active[id] == sub { // not when it was removed and added anew
+			delete(s.active, id)
+		}
+	})
+	return true
+}
+
+// remove ends a subscription without waiting for it; an unknown id is no fault.
+func (s *subscriptions) remove(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if sub := s.active[id]; sub != nil {
+		sub.cancel()
+		delete(s.active, id)
+	}
+}
+
+// stop ends all subscriptions and waits for them.
+func (s *subscriptions) stop() {
+	s.mu.Lock()
+	s.stopped = true
+	for _, sub := range s.active {
+		sub.cancel()
+	}
+	s.mu.Unlock()
+	s.owned.Wait()
+}
+
+func (s *session) subscribe(ctx context.Context, f frame) {
+	r, ok := parseSubscribe(f.Payload)
+	switch {
+	case !ok:
+		s.reply(f, eventStatus{Status: eventInvalidParams})
+		return
+	case r.group != s.server.genesis.GroupID:
+		s.reply(f, eventStatus{ID: r.id, Status: eventNoGroup})
+		return
+	}
+	// The answer goes first: the subscription waits until it is in the queue.
+	answered := make(chan struct{})
+	defer close(answered)
+	added := s.events.add(ctx, r.id, func(ctx context.Context) {
+		<-answered
+		if err := s.follow(ctx, r); err != nil && ctx.Err() == nil {
+			s.log.Warn("event subscription failed", "id", r.id, "error", err)
+			s.cancel(err)
+		}
+	})
+	if !added {
+		s.reply(f, eventStatus{ID: r.id, Status: eventInvalidRequest})
+		return
+	}
+	s.reply(f, eventStatus{ID: r.id, Status: eventOK})
+}
+
+func (s *session) unsubscribe(f frame) {
+	id, ok := parseUnsubscribe(f.Payload)
+	if !ok {
+		s.reply(f, eventStatus{Status: eventInvalidParams})
+		return
+	}
+	s.events.remove(id)
+	s.reply(f, eventStatus{ID: id, Status: eventOK})
+}
+
+// follow pushes the logs of r block by block, first those of the past and then
+// those of each new block, until the last block asked for or the end of ctx.
+// A node pushes blocks of one batch in any order; here they come in theirs.
+func (s *session) follow(ctx context.Context, r eventRequest) error {
+	head, changed := s.server.heads.get()
+	next := head
+	if r.from > 0 {
+		next = uint64(r.from)
+	}
+	var last uint64 // with ends: the last block to look at
+	ends := r.to >= 0
+	switch {
+	case r.to == 0: // one batch, and no waiting
+		last = min(head, next+eventBatch-1)
+	case r.to > 0:
+		last = uint64(r.to)
+		if last < next {
+			<-ctx.Done() // never pushes and never ends (protocol §7.1)
+			return ctx.Err()
+		}
+	}
+	for ; !ends || next <= last; next++ {
+		for next > head {
+			select {
+			case <-changed:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+			head, changed = s.server.heads.get()
+		}
+		logs, err := s.server.logs(next, &r.filter)
+		if err != nil {
+			return err
+		}
+		if len(logs) > 0 {
+			if err := s.pushEvent(ctx, eventPush{ID: r.id, Result: logs, Status: eventOK}); err != nil {
+				return err
+			}
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
+	return s.pushEvent(ctx, eventStatus{ID: r.id, Status: eventEnd})
+}
+
+func (s *session) pushEvent(ctx context.Context, payload any) error {
+	text, err := line(payload)
+	if err != nil {
+		return err
+	}
+	return s.push(ctx, frame{Type: typeEventPush, Payload: text}.bytes())
+}
+
+// logs are the logs of a block that a filter wants. Those of failed transactions
+// are not held back: a node pushes them, too, when a receipt has any.
+func (s *Server) logs(number uint64, filter *eventFilter) ([]eventLog, error) {
+	block, err := s.ledger.BlockByNumber(number)
+	if err != nil {
+		return nil, err
+	}
+	var logs []eventLog
+	for i, hash := range block.TxHashes {
+		receipt, err := s.ledger.Receipt(hash)
+		if err != nil {
+			return nil, err
+		}
+		for k := range receipt.Logs {
+			log := &receipt.Logs[k]
+			if !filter.matches(log) {
+				continue
+			}
+			logs = append(logs, eventLog{
+				Address: hex.EncodeToString(log.Address[:]), BlockNumber: number, Data: hex0x(log.Data), LogIndex: k,
+				Topics: topicTexts(log.Topics), TransactionHash: hash.Hex(), TransactionIndex: i,
+			})
+		}
+	}
+	return logs, nil
+}
+
+// heads tells how far the chain is and wakes who waits for more.
+type heads struct {
+	mu      sync.Mutex
+	number  uint64        // guarded by mu
+	changed chan struct{} // guarded by mu; closed and replaced when number grows
+}
+
+func newHeads(number uint64) *heads {
+	return &heads{number: number, changed: make(chan struct{})}
+}
+
+// get gives the head and a channel that is closed when there is a newer one.
+func (h *heads) get() (uint64, <-chan struct{}) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.number, h.changed
+}
+
+// set ignores what is not newer.
+func (h *heads) set(number uint64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if number <= h.number {
+		return
+	}
+	h.number = number
+	close(h.changed)
+	h.changed = make(chan struct{})
+}

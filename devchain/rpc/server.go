@@ -1,0 +1,311 @@
+package rpc
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/bcosgate/bcosgate/devchain"
+)
+
+// Node is how a node appears to clients.
+type Node struct {
+	ID          string // 128 lower-case hex digits; also its name in notices and in the handshake
+	P2PID       string // hex of the DER of its TLS public key; only shown
+	P2PEndpoint string // host:port; only shown
+}
+
+// Config says what one endpoint is and what it serves.
+type Config struct {
+	Ledger  Ledger           // running; the same for all endpoints of a chain
+	Genesis devchain.Genesis // that the ledger was opened with
+	Node    Node
+	Peers   []Node // the other nodes of the chain that are up
+
+	// TLS is the configuration of the port; nil makes it plain.
+	TLS *tls.Config
+	// ReturnInputParams echoes input and extraData in answers of sendTransaction.
+	ReturnInputParams bool
+
+	// A silent WebSocket peer is pinged after PingAfter and given up after
+	// CloseAfter; 0 is 5 s and 10 s, as a node has it.
+	PingAfter, CloseAfter time.Duration
+
+	Logger *slog.Logger // nil: no log
+}
+
+// Validate lists everything that is missing.
+func (c Config) Validate() error {
+	var errs []error
+	if c.Ledger == nil {
+		errs = append(errs, errors.New("no ledger"))
+	}
+	if _, err := devchain.ParseNodeID(c.Node.ID); err != nil {
+		errs = append(errs, err)
+	}
+	if c.PingAfter < 0 || c.CloseAfter < 0 || c.CloseAfter > 0 && c.CloseAfter <= c.PingAfter {
+		errs = append(errs, errors.New("the time of silence before a close must be longer than that before a ping"))
+	}
+	return errors.Join(errs...)
+}
+
+// Server is one endpoint: a port of a node. Several may serve one ledger.
+type Server struct {
+	cfg     Config
+	ledger  Ledger
+	genesis devchain.Genesis
+	log     *slog.Logger
+	methods map[string]method
+
+	dataVersion uint32 // compatibility version as a number
+	heads       *heads
+
+	http     *http.Server
+	listener net.Listener
+	commits  <-chan devchain.Head
+	cancel   context.CancelFunc // ends every session and request at once
+	base     context.Context    // owned by Start and Stop
+	owned    sync.WaitGroup     // the accept loop and the notifier
+	stopOnce sync.Once
+
+	mu       sync.Mutex
+	sessions map[*session]struct{} // guarded by mu
+	fresh    map[net.Conn]struct{} // guarded by mu; connections without a first request
+	stopping bool                  // guarded by mu; no session may begin any more
+	running  sync.WaitGroup        // sessions, added to under mu
+}
+
+// NewServer checks the configuration. It opens nothing; Start does.
+func NewServer(cfg Config) (*Server, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("rpc endpoint: %w", err)
+	}
+	if cfg.PingAfter == 0 {
+		cfg.PingAfter = 5 * time.Second
+	}
+	if cfg.CloseAfter == 0 {
+		cfg.CloseAfter = max(10*time.Second, 2*cfg.PingAfter)
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	s := &Server{cfg: cfg, ledger: cfg.Ledger, genesis: cfg.Genesis, log: cfg.Logger,
+		sessions: map[*session]struct{}{}, fresh: map[net.Conn]struct{}{}}
+	block0, err := cfg.Genesis.Block()
+	if err != nil {
+		return nil, fmt.Errorf("rpc endpoint: %w", err)
+	}
+	s.dataVersion = block0.Version
+	s.methods = s.methodTable()
+	return s, nil
+}
+
+// Start serves l until Stop and returns at once. The server closes l. It must be
+// called once, after the ledger was started.
+func (s *Server) Start(l net.Listener) {
+	s.base, s.cancel = context.WithCancel(context.Background())
+	commits, unsubscribe := s.ledger.Subscribe()
+	s.heads = newHeads(s.ledger.Head().Number)
+
+	s.listener = activityListener{l}
+	if s.cfg.TLS != nil {
+		s.listener = tls.NewListener(s.listener, s.cfg.TLS)
+	}
+	s.http = &http.Server{
+		Handler:     http.HandlerFunc(s.serve),
+		BaseContext: func(net.Listener) context.Context { return s.base },
+		ConnContext: withConn,
+		ConnState:   s.noteFresh,
+		ErrorLog:    slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		// A node waits longer than 45 s for the first byte; after a minute there
+		// is nobody. Between requests a client may pool its connection.
+		ReadHeaderTimeout: time.Minute,
+		IdleTimeout:       5 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+	}
+	s.owned.Go(func() {
+		if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+			s.log.Error("endpoint stopped accepting", "error", err)
+		}
+	})
+	s.owned.Go(func() {
+		defer unsubscribe()
+		s.notify(commits)
+	})
+}
+
+// Stop closes the port, lets requests in work finish and answers them, closes
+// all connections and waits for every goroutine. When ctx ends first, what is
+// left is cut off, and the error says so; nothing runs any more in either case.
+// The ledger must still be running, or waiting requests cannot finish.
+func (s *Server) Stop(ctx context.Context) error {
+	var err error
+	s.stopOnce.Do(func() { err = s.stop(ctx) })
+	return err
+}
+
+func (s *Server) stop(ctx context.Context) error {
+	s.mu.Lock()
+	s.stopping = true
+	var draining sync.WaitGroup
+	for session := range s.sessions {
+		draining.Go(func() { session.drain(ctx) })
+	}
+	for c := range s.fresh { // Shutdown would give them five seconds
+		_ = c.Close()
+	}
+	s.mu.Unlock()
+
+	err := s.http.Shutdown(ctx) // closes the port; WebSockets are not among its connections
+	draining.Wait()
+	ended := make(chan struct{})
+	go func() {
+		s.running.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+	case <-ctx.Done():
+		err = errors.Join(err, ctx.Err())
+	}
+	s.cancel()
+	_ = s.http.Close()
+	<-ended
+	s.owned.Wait()
+	if err != nil {
+		return fmt.Errorf("rpc endpoint: requests were cut off: %w", err)
+	}
+	return nil
+}
+
+// noteFresh keeps the connections on which nothing has been asked yet, so that
+// Stop need not wait for them.
+func (s *Server) noteFresh(c net.Conn, state http.ConnState) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if state != http.StateNew {
+		delete(s.fresh, c)
+		return
+	}
+	s.fresh[c] = struct{}{}
+	if s.stopping {
+		_ = c.Close()
+	}
+}
+
+// serve is the one handler of the port (protocol §1.1): the path is not looked at.
+func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+	if isUpgrade(r) {
+		s.serveWebSocket(w, r)
+		return
+	}
+	h := w.Header()
+	h.Set("Server", serverName)
+	h.Set("Content-Type", "application/json")
+	h.Set("Access-Control-Allow-Origin", "*")
+	h.Set("Access-Control-Allow-Methods", "GET, POST, OPTIONS")
+	h.Set("Access-Control-Allow-Headers", "Content-Type, Authorization, X-Requested-With")
+	h.Set("Access-Control-Max-Age", "86400")
+	h.Set("Access-Control-Allow-Credentials", "true")
+	if r.Method == http.MethodOptions {
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	if r.ContentLength > maxMessage {
+		panic(http.ErrAbortHandler) // the connection is dropped without an answer, as a node does
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxMessage+1))
+	if err != nil || len(body) > maxMessage {
+		panic(http.ErrAbortHandler)
+	}
+	answer := s.answer(r.Context(), body)
+	h.Set("Content-Length", strconv.Itoa(len(answer)))
+	_, _ = w.Write(answer) // a client that left needs no answer
+}
+
+// serverName stands where a node writes the version of its HTTP library.
+const serverName = "bcosgate-devnode"
+
+func isUpgrade(r *http.Request) bool {
+	return hasToken(r.Header["Connection"], "upgrade") && hasToken(r.Header["Upgrade"], "websocket")
+}
+
+// hasToken looks for a word in comma-separated header values.
+func hasToken(values []string, word string) bool {
+	for token := range strings.SplitSeq(strings.Join(values, ","), ",") {
+		if strings.EqualFold(strings.TrimSpace(token), word) {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *Server) serveWebSocket(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Server", serverName)
+	ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true}) // a node does not look at Origin
+	if err != nil {
+		s.log.Debug("upgrade refused", "peer", r.RemoteAddr, "error", err)
+		return
+	}
+	session := newSession(s, ws, connOf(r.Context()))
+	s.mu.Lock()
+	if s.stopping {
+		s.mu.Unlock()
+		_ = ws.CloseNow()
+		return
+	}
+	s.sessions[session] = struct{}{}
+	s.running.Add(1)
+	s.mu.Unlock()
+	defer s.running.Done()
+	defer func() {
+		s.mu.Lock()
+		delete(s.sessions, session)
+		s.mu.Unlock()
+	}()
+	session.run(s.base)
+}
+
+// notify tells every session of every block, and wakes the subscriptions. It
+// ends with the server. A commit that was not announced (the feed drops the
+// oldest when full) is announced with the next one.
+func (s *Server) notify(commits <-chan devchain.Head) {
+	announced, _ := s.heads.get()
+	for {
+		select {
+		case head, open := <-commits:
+			if !open {
+				return
+			}
+			for n := announced + 1; n <= head.Number; n++ {
+				s.announce(n)
+				announced = n
+			}
+			s.heads.set(head.Number)
+		case <-s.base.Done():
+			return
+		}
+	}
+}
+
+// announce sends a BLOCK_NOTIFY in the layout of a node (protocol §2.4).
+func (s *Server) announce(number uint64) {
+	payload := fmt.Sprintf("{\n\t\"blockNumber\" : %d,\n\t\"group\" : %q,\n\t\"nodeName\" : %q\n}\n", number, s.genesis.GroupID, s.cfg.Node.ID)
+	data := frame{Type: typeBlockNotify, Payload: []byte(payload)}.bytes()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for session := range s.sessions {
+		session.send(data, nil) // never blocks
+	}
+}

@@ -1,0 +1,194 @@
+package rpc
+
+import (
+	"context"
+	"slices"
+	"strings"
+)
+
+// Types of getNodeListByType that have members here; every node is a sealer.
+const typeSealer = "consensus_sealer"
+
+type sealerEntry struct {
+	NodeID     string `json:"nodeID"`
+	TermWeight uint64 `json:"termWeight"`
+	Weight     uint64 `json:"weight"`
+}
+
+// sealers are those of the genesis in the order of block headers: by node id.
+func (s *Server) sealers() []sealerEntry {
+	list := make([]sealerEntry, len(s.genesis.Sealers))
+	for i, m := range s.genesis.Sealers {
+		list[i] = sealerEntry{NodeID: m.NodeID(), Weight: max(m.Weight, 1)}
+	}
+	slices.SortFunc(list, func(a, b sealerEntry) int { return strings.Compare(a.NodeID, b.NodeID) })
+	return list
+}
+
+func (s *Server) getSealerList(context.Context, params) (any, error) { return s.sealers(), nil }
+
+func (s *Server) getObserverList(context.Context, params) (any, error) { return []string{}, nil }
+
+func (s *Server) getNodeListByType(_ context.Context, p params) (any, error) {
+	if kind := p.text(2); kind != "" && kind != typeSealer {
+		return []sealerEntry{}, nil
+	}
+	return s.sealers(), nil
+}
+
+// getPbftView is always 0: there is one process and so never a change of view.
+func (s *Server) getPbftView(context.Context, params) (any, error) { return 0, nil }
+
+type syncPeer struct {
+	ArchivedBlockNumber uint64 `json:"archivedBlockNumber"`
+	BlockNumber         uint64 `json:"blockNumber"`
+	GenesisHash         string `json:"genesisHash"` // hashes are without 0x here
+	LatestHash          string `json:"latestHash"`
+	NodeID              string `json:"nodeID"`
+}
+
+// getSyncStatus answers a string that holds JSON (protocol §3.5.3).
+func (s *Server) getSyncStatus(context.Context, params) (any, error) {
+	head, genesis := s.ledger.Head(), s.genesis.Hash()
+	latest := hex0x(head.Hash[:])[2:]
+	peers := make([]syncPeer, len(s.cfg.Peers))
+	for i, p := range s.cfg.Peers {
+		peers[i] = syncPeer{BlockNumber: head.Number, GenesisHash: hex0x(genesis[:])[2:], LatestHash: latest, NodeID: p.ID}
+	}
+	return lineText(struct {
+		ArchivedBlockNumber uint64     `json:"archivedBlockNumber"`
+		BlockNumber         uint64     `json:"blockNumber"`
+		GenesisHash         string     `json:"genesisHash"`
+		IsSyncing           bool       `json:"isSyncing"`
+		KnownHighestNumber  uint64     `json:"knownHighestNumber"`
+		KnownLatestHash     string     `json:"knownLatestHash"`
+		LatestHash          string     `json:"latestHash"`
+		NodeID              string     `json:"nodeID"`
+		Peers               []syncPeer `json:"peers"`
+	}{
+		BlockNumber: head.Number, GenesisHash: hex0x(genesis[:])[2:], KnownHighestNumber: head.Number,
+		KnownLatestHash: latest, LatestHash: latest, NodeID: s.cfg.Node.ID, Peers: peers,
+	})
+}
+
+type consensusNode struct {
+	Index      int    `json:"index"`
+	NodeID     string `json:"nodeID"`
+	TermWeight uint64 `json:"termWeight"`
+	Weight     uint64 `json:"weight"`
+}
+
+// getConsensusStatus answers a string that holds JSON (protocol §3.5.4).
+func (s *Server) getConsensusStatus(context.Context, params) (any, error) {
+	head := s.ledger.Head()
+	members := s.sealers()
+	nodes, index, total := make([]consensusNode, len(members)), -1, uint64(0)
+	for i, m := range members {
+		nodes[i] = consensusNode{Index: i, NodeID: m.NodeID, Weight: m.Weight}
+		total += m.Weight
+		if m.NodeID == s.cfg.Node.ID {
+			index = i
+		}
+	}
+	faulty := (total - 1) / 3 // protocol §6.7
+	return lineText(struct {
+		BlockNumber       uint64          `json:"blockNumber"`
+		ChangeCycle       int             `json:"changeCycle"`
+		ConnectedNodeList int             `json:"connectedNodeList"`
+		ConsensusNodeList []consensusNode `json:"consensusNodeList"`
+		ConsensusNodesNum int             `json:"consensusNodesNum"`
+		Hash              string          `json:"hash"`
+		Index             int             `json:"index"`
+		IsConsensusNode   bool            `json:"isConsensusNode"`
+		LeaderIndex       int             `json:"leaderIndex"`
+		MaxFaultyQuorum   uint64          `json:"maxFaultyQuorum"`
+		MinRequiredQuorum uint64          `json:"minRequiredQuorum"`
+		NodeID            string          `json:"nodeID"`
+		Timeout           bool            `json:"timeout"`
+		View              int             `json:"view"`
+	}{
+		BlockNumber: head.Number, ConnectedNodeList: 1 + len(s.cfg.Peers), ConsensusNodeList: nodes, ConsensusNodesNum: len(nodes),
+		Hash: hex0x(head.Hash[:])[2:], Index: index, IsConsensusNode: index >= 0, LeaderIndex: s.leader(head.Number+1, len(nodes)),
+		MaxFaultyQuorum: faulty, MinRequiredQuorum: total - faulty, NodeID: s.cfg.Node.ID,
+	})
+}
+
+// leader is whose turn the block is, in view 0.
+func (s *Server) leader(block uint64, nodes int) int {
+	return int(block / max(s.genesis.LeaderPeriod, 1) % uint64(nodes))
+}
+
+type groupNodes struct {
+	Group      string   `json:"group"`
+	NodeIDList []string `json:"nodeIDList"`
+}
+
+type peerEntry struct {
+	EndPoint        string       `json:"endPoint"`
+	GroupNodeIDInfo []groupNodes `json:"groupNodeIDInfo"`
+	P2PNodeID       string       `json:"p2pNodeID"`
+}
+
+func (s *Server) peerEntry(n Node) peerEntry {
+	return peerEntry{
+		EndPoint: n.P2PEndpoint, P2PNodeID: n.P2PID,
+		GroupNodeIDInfo: []groupNodes{{Group: s.genesis.GroupID, NodeIDList: []string{n.ID}}},
+	}
+}
+
+func (s *Server) getPeers(context.Context, params) (any, error) {
+	peers := make([]peerEntry, len(s.cfg.Peers))
+	for i, p := range s.cfg.Peers {
+		peers[i] = s.peerEntry(p)
+	}
+	return struct {
+		peerEntry
+		Peers []peerEntry `json:"peers"`
+	}{s.peerEntry(s.cfg.Node), peers}, nil
+}
+
+// getGroupPeers has the ids of all nodes that are up, this one too.
+func (s *Server) getGroupPeers(_ context.Context, p params) (any, error) {
+	ids := []string{}
+	if p.text(0) != s.genesis.GroupID {
+		return ids, nil
+	}
+	for _, n := range s.cfg.Peers {
+		ids = append(ids, n.ID)
+	}
+	ids = append(ids, s.cfg.Node.ID)
+	slices.Sort(ids)
+	return ids, nil
+}
+
+func (s *Server) getGroupList(context.Context, params) (any, error) {
+	return struct {
+		Code      int      `json:"code"`
+		GroupList []string `json:"groupList"`
+		Msg       string   `json:"msg"`
+	}{0, []string{s.genesis.GroupID}, "success"}, nil
+}
+
+func (s *Server) getGroupInfo(_ context.Context, p params) (any, error) {
+	if p.text(0) != s.genesis.GroupID {
+		return nil, nil
+	}
+	return s.groupInfo(), nil
+}
+
+func (s *Server) getGroupInfoList(context.Context, params) (any, error) {
+	return []groupInfo{s.groupInfo()}, nil
+}
+
+func (s *Server) getGroupNodeInfo(_ context.Context, p params) (any, error) {
+	if p.text(0) != s.genesis.GroupID || p.text(1) != s.cfg.Node.ID {
+		return nil, nil
+	}
+	return s.nodeInfo(), nil
+}
+
+// lineText is JSON as text with a line end, for a member that holds JSON.
+func lineText(v any) (string, error) {
+	b, err := line(v)
+	return string(b), err
+}

@@ -1,0 +1,53 @@
+package devchain
+
+import (
+	"context"
+	"strings"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/crypto"
+
+	"github.com/bcosgate/bcosgate/devchain/flatstate"
+)
+
+// Call executes a read on the newest block. The end of ctx ends the execution.
+// The error is an *Error for arguments that cannot be read or a wrong signature.
+func (c *Chain) Call(ctx context.Context, args CallArgs) (CallResult, error) {
+	var from common.Address
+	if args.Sign != nil {
+		text := strings.TrimPrefix(args.To, "0x")
+		hash := crypto.Keccak256Hash([]byte(text), args.Input)
+		var err error
+		if from, err = recoverSender(hash, args.Sign); err != nil {
+			return CallResult{}, &Error{Code: int(StatusInvalidSignature), Message: "Invalid signature"}
+		}
+	}
+	to, err := parseAddress(args.To)
+	if err != nil {
+		return CallResult{}, &Error{Code: CodeInvalidRequest, Message: "std::exception"}
+	}
+	return read(c, func(v *view) (CallResult, error) {
+		result := CallResult{BlockNumber: v.head.Number}
+		if args.To == "" { // no deployment: a call to nothing
+			return result, ctx.Err()
+		}
+		st, err := flatstate.NewStateDB(flatstate.New(v, c.codes))
+		if err != nil {
+			return CallResult{}, err
+		}
+		env := c.rules
+		env.number, env.time, env.getHash = v.head.Number, v.head.Timestamp, blockHashes(v)
+		x := newExecution(env, st)
+		defer x.close()
+		defer context.AfterFunc(ctx, x.evm.Cancel)()
+		out := x.run(message{from: from, to: &to, input: args.Input})
+		if err := ctx.Err(); err != nil {
+			return CallResult{}, err
+		}
+		if err := st.Error(); err != nil {
+			return CallResult{}, err
+		}
+		result.Status, result.Output = out.status, out.output
+		return result, nil
+	})
+}

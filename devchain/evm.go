@@ -1,0 +1,142 @@
+package devchain
+
+import (
+	"encoding/binary"
+	"math/big"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/core/state"
+	"github.com/ethereum/go-ethereum/core/tracing"
+	"github.com/ethereum/go-ethereum/core/vm"
+	"github.com/ethereum/go-ethereum/params"
+	"github.com/holiman/uint256"
+)
+
+// cancunRules switches on every fork up to Cancun from block 0 on.
+func cancunRules(web3ChainID uint64) *params.ChainConfig {
+	zero := new(big.Int)
+	now := new(uint64)
+	return &params.ChainConfig{
+		ChainID:                 new(big.Int).SetUint64(web3ChainID),
+		HomesteadBlock:          zero,
+		EIP150Block:             zero,
+		EIP155Block:             zero,
+		EIP158Block:             zero,
+		ByzantiumBlock:          zero,
+		ConstantinopleBlock:     zero,
+		PetersburgBlock:         zero,
+		IstanbulBlock:           zero,
+		MuirGlacierBlock:        zero,
+		BerlinBlock:             zero,
+		LondonBlock:             zero,
+		TerminalTotalDifficulty: zero,
+		ShanghaiTime:            now,
+		CancunTime:              now,
+		BlobScheduleConfig:      params.DefaultBlobSchedule,
+	}
+}
+
+// builtIns are the contracts that are not made of code: those of the EVM that
+// nodes have, 0x1 to 0x9, and the system contracts. It is not changed once made.
+type builtIns struct {
+	contracts vm.PrecompiledContracts
+	addresses []common.Address
+	system    map[common.Address]bool
+}
+
+func newBuiltIns() *builtIns {
+	b := &builtIns{contracts: vm.PrecompiledContracts{}, system: map[common.Address]bool{}}
+	for addr, contract := range vm.PrecompiledContractsCancun {
+		if addr[19] <= 0x9 {
+			b.contracts[addr] = contract
+		}
+	}
+	for _, n := range systemContracts() {
+		b.contracts[systemAddress(n)] = notBuilt{}
+		b.system[systemAddress(n)] = true
+	}
+	for addr := range b.contracts {
+		b.addresses = append(b.addresses, addr)
+	}
+	return b
+}
+
+// notBuilt is a system contract that this chain does not have.
+type notBuilt struct{}
+
+func (notBuilt) RequiredGas([]byte) uint64 { return 0 }
+
+func (notBuilt) Run([]byte) ([]byte, error) {
+	return errorString(notBuiltText), vm.ErrExecutionReverted
+}
+
+func (notBuilt) Name() string { return "SYSTEM" }
+
+const notBuiltText = "this system contract is not part of devnode yet"
+
+// errorString is the ABI form of Error(string), in which a node words the
+// failures that it finds itself.
+func errorString(text string) []byte {
+	out := make([]byte, 4+32+32, 4+32+32+len(text)+31)
+	copy(out, "\x08\xc3\x79\xa0") // the selector
+	out[4+31] = 32
+	binary.BigEndian.PutUint64(out[4+32+24:], uint64(len(text)))
+	out = append(out, text...)
+	for (len(out)-4)%32 != 0 {
+		out = append(out, 0)
+	}
+	return out
+}
+
+// evmState is the state as contracts of this chain see it.
+type evmState struct {
+	*state.StateDB
+	builtIns *builtIns
+}
+
+// GetCodeSize is 1 for the system contracts, so that contracts may call them.
+func (s evmState) GetCodeSize(addr common.Address) int {
+	if s.builtIns.system[addr] {
+		return 1
+	}
+	return s.StateDB.GetCodeSize(addr)
+}
+
+// IsNewContract is false, which keeps SELFDESTRUCT from removing anything, as on
+// a node with executor version 1.
+func (s evmState) IsNewContract(common.Address) bool { return false }
+
+// blockEnv is the part of the surroundings that is the same for all executions
+// on one block.
+type blockEnv struct {
+	config   *params.ChainConfig
+	builtIns *builtIns
+	number   uint64
+	time     int64 // milliseconds; contracts see them as they are
+	gasLimit uint64
+	getHash  func(number uint64) common.Hash // of the blocks before number
+}
+
+// newEVM builds the EVM for one block or one read.
+func newEVM(env blockEnv, st vm.StateDB, hooks *tracing.Hooks) *vm.EVM {
+	context := vm.BlockContext{
+		CanTransfer: func(db vm.StateDB, from common.Address, amount *uint256.Int) bool {
+			return db.GetBalance(from).Cmp(amount) >= 0
+		},
+		Transfer: func(db vm.StateDB, from, to common.Address, amount *uint256.Int, _ *params.Rules) {
+			db.SubBalance(from, amount, tracing.BalanceChangeTransfer)
+			db.AddBalance(to, amount, tracing.BalanceChangeTransfer)
+		},
+		GetHash:     env.getHash,
+		GasLimit:    env.gasLimit,
+		BlockNumber: new(big.Int).SetUint64(env.number),
+		Time:        uint64(env.time),
+		Difficulty:  new(big.Int),
+		BaseFee:     new(big.Int),
+		BlobBaseFee: new(big.Int),
+		Random:      &common.Hash{},
+	}
+	evm := vm.NewEVM(context, st, env.config, vm.Config{NoBaseFee: true, Tracer: hooks})
+	evm.SetPrecompiles(env.builtIns.contracts)
+	return evm
+}

@@ -1,0 +1,189 @@
+package devchain
+
+import (
+	"errors"
+	"math/big"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/core/state"
+	"github.com/ethereum/go-ethereum/core/tracing"
+	"github.com/ethereum/go-ethereum/core/vm"
+	"github.com/ethereum/go-ethereum/params"
+	"github.com/holiman/uint256"
+)
+
+// Gas that a node charges where Ethereum charges otherwise (protocol section 12.1).
+const (
+	callBaseGas       = 21000 // a call, whatever its input; a deployment has none
+	createDataGasByte = 20    // a byte of deployed code
+)
+
+// message is one execution: a transaction or a read.
+type message struct {
+	from   common.Address
+	to     *common.Address // nil deploys to create
+	create common.Address
+	input  []byte
+	value  *big.Int // nil is 0
+}
+
+// outcome is what a message came to. The state has been changed only when Status
+// is StatusNone.
+type outcome struct {
+	status  Status
+	gasUsed uint64
+	output  []byte
+}
+
+// execution runs messages on one state, one after another.
+type execution struct {
+	env   blockEnv
+	rules params.Rules
+	state *state.StateDB
+	evm   *vm.EVM
+}
+
+func newExecution(env blockEnv, st *state.StateDB) *execution {
+	x := &execution{env: env, state: st}
+	x.rules = env.config.Rules(new(big.Int).SetUint64(env.number), true, uint64(env.time))
+	x.evm = newEVM(env, evmState{st, env.builtIns}, nil)
+	return x
+}
+
+// close gives back the memory of the EVM.
+func (x *execution) close() { x.evm.Release() }
+
+// run executes one message. The state keeps the changes of a success and no
+// change of a failure, in its journal; logs likewise.
+func (x *execution) run(m message) outcome {
+	value, ok := x.affordable(m)
+	if !ok {
+		return outcome{status: StatusNotEnoughCash, output: errorString("Account balance is not enough!")}
+	}
+	snapshot := x.state.Snapshot()
+	x.state.Prepare(x.rules, m.from, common.Address{}, m.to, x.env.builtIns.addresses, nil)
+	x.evm.SetTxContext(vm.TxContext{Origin: m.from, GasPrice: new(uint256.Int)})
+	var out outcome
+	if m.to == nil {
+		out = x.deploy(m, value)
+	} else {
+		out = x.call(m, value)
+	}
+	if out.status != StatusNone {
+		x.state.RevertToSnapshot(snapshot)
+	}
+	return out
+}
+
+// affordable gives the value to transfer; false when the sender does not have it.
+func (x *execution) affordable(m message) (*uint256.Int, bool) {
+	if m.value == nil || m.value.Sign() == 0 {
+		return new(uint256.Int), true
+	}
+	value, overflow := uint256.FromBig(m.value)
+	if overflow || x.state.GetBalance(m.from).Cmp(value) < 0 {
+		return nil, false
+	}
+	return value, true
+}
+
+func (x *execution) call(m message, value *uint256.Int) outcome {
+	if x.env.builtIns.system[*m.to] {
+		return outcome{status: StatusPrecompiledError, gasUsed: callBaseGas, output: errorString(notBuiltText)}
+	}
+	if _, builtIn := x.env.builtIns.contracts[*m.to]; !builtIn && len(m.input) > 0 && x.state.GetCodeSize(*m.to) == 0 {
+		return outcome{status: StatusRevert, gasUsed: callBaseGas, output: errorString("Call address error.")}
+	}
+	budget := vm.NewGasBudget(x.env.gasLimit-callBaseGas, 0)
+	ret, left, err := x.evm.Call(m.from, *m.to, m.input, budget, value)
+	return result(ret, callBaseGas+left.Used(budget), callBaseGas, err)
+}
+
+// deploy runs creation code at an address that go-ethereum's own creation would
+// not choose. The account exists while it runs and has no code, as everywhere.
+func (x *execution) deploy(m message, value *uint256.Int) outcome {
+	budget := vm.NewGasBudget(x.env.gasLimit, 0)
+	x.state.CreateAccount(m.create)
+	x.state.CreateContract(m.create)
+	x.state.SetNonce(m.create, 1, tracing.NonceChangeNewContract)
+	x.evm.Context.Transfer(x.evm.StateDB, m.from, m.create, value, &x.rules)
+
+	contract := vm.NewContract(m.from, m.create, value, budget, nil)
+	contract.SetCallCode(common.Hash{}, m.input)
+	contract.IsDeployment = true
+	code, err := x.evm.Run(contract, nil, false)
+	if err == nil && !contract.Gas.ChargeExecutionOnly(createDataGasByte*uint64(len(code))) {
+		err = vm.ErrCodeStoreOutOfGas
+	}
+	left := contract.Gas.Exit(err)
+	if err != nil {
+		return result(code, left.Used(budget), 0, err)
+	}
+	if len(code) > 0 {
+		x.state.SetCode(m.create, code, tracing.CodeChangeContractCreation)
+	}
+	return outcome{gasUsed: left.Used(budget)}
+}
+
+// result turns the end of an EVM run into what a node with executor version 1
+// says about it (protocol section 5.4).
+func result(ret []byte, gasUsed, base uint64, err error) outcome {
+	var (
+		underflow *vm.ErrStackUnderflow
+		overflow  *vm.ErrStackOverflow
+		opcode    *vm.ErrInvalidOpCode
+	)
+	switch {
+	case err == nil:
+		return outcome{gasUsed: gasUsed, output: ret}
+	case errors.Is(err, vm.ErrExecutionReverted):
+		return outcome{status: StatusRevert, gasUsed: gasUsed, output: ret}
+	case errors.Is(err, vm.ErrInvalidJump):
+		return outcome{status: StatusOutOfGas, gasUsed: base}
+	case errors.As(err, &opcode):
+		return outcome{status: StatusBadInstruction, gasUsed: gasUsed, output: errorString("Execution invalid/undefined opcode.")}
+	case errors.As(err, &overflow):
+		return outcome{status: StatusOutOfStack, gasUsed: gasUsed, output: errorString("Execution stack overflow.")}
+	case errors.As(err, &underflow):
+		return outcome{status: StatusStackUnderflow, gasUsed: gasUsed, output: errorString("Execution needs more items on EVM stack.")}
+	case errors.Is(err, vm.ErrOutOfGas), errors.Is(err, vm.ErrCodeStoreOutOfGas), errors.Is(err, vm.ErrGasUintOverflow):
+		return outcome{status: StatusOutOfGas, gasUsed: gasUsed, output: errorString("Execution out of gas.")}
+	}
+	return outcome{status: StatusUnknown, gasUsed: gasUsed, output: errorString(err.Error())}
+}
+
+// apply executes a transaction as number index of the block and gives its receipt.
+func (x *execution) apply(tx *Transaction, index int) *Receipt {
+	m := message{from: tx.Sender, input: tx.Input}
+	if tx.Version >= 1 && len(tx.Value) > 2 {
+		m.value, _ = new(big.Int).SetString(tx.Value[2:], 16)
+	}
+	if tx.To == "" {
+		m.create = contractAddress(x.env.number, index, 0)
+	} else {
+		to, _ := parseAddress(tx.To) // checked when the transaction arrived
+		m.to = &to
+	}
+	x.state.SetTxContext(tx.Hash, index, 0)
+	out := x.run(m)
+	r := &Receipt{
+		Version:     tx.Version,
+		TxHash:      tx.Hash,
+		BlockNumber: x.env.number,
+		Index:       index,
+		Status:      out.status,
+		GasUsed:     out.gasUsed,
+		Output:      out.output,
+	}
+	if out.status == StatusNone {
+		if m.to == nil {
+			r.ContractAddress = &m.create
+		}
+		for _, log := range x.state.GetLogs(tx.Hash, x.env.number, common.Hash{}, 0) {
+			r.Logs = append(r.Logs, Log{Address: log.Address, Topics: log.Topics, Data: log.Data})
+		}
+	}
+	x.state.Finalise(x.rules)
+	r.Hash = r.computeHash()
+	return r
+}

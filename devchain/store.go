@@ -1,0 +1,149 @@
+package devchain
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/ethereum/go-ethereum/common"
+
+	"github.com/bcosgate/bcosgate/devchain/flatstate"
+)
+
+// The ledger on disk: one key-value store, one batch a block. The first byte of
+// a key says what it is; flatstate has a, c and s.
+const (
+	keyGenesis     = 'G' // -> storedGenesis
+	keyHead        = 'H' // -> storedHead
+	keyBlock       = 'B' // number -> storedBlock
+	keyNumber      = 'N' // block hash -> number
+	keyTransaction = 'T' // number, index -> storedTransaction
+	keyReceipt     = 'R' // number, index -> Receipt
+	keyPlace       = 'P' // transaction hash -> number, index
+	keyNonces      = 'U' // number -> digests of the nonces used in that block
+	keyABI         = 'I' // code hash -> ABI text
+	keyHash        = 'h' // number -> block hash
+)
+
+func numberKey(kind byte, number uint64) []byte {
+	return binary.BigEndian.AppendUint64([]byte{kind}, number)
+}
+
+func hashKey(kind byte, hash common.Hash) []byte { return append([]byte{kind}, hash[:]...) }
+
+func placeKey(kind byte, number uint64, index int) []byte {
+	return binary.BigEndian.AppendUint32(numberKey(kind, number), uint32(index))
+}
+
+// ledger is the store. Everything it holds is also held by its snapshots, which
+// are what all reads but the sealer's use.
+type ledger struct {
+	db *pebble.DB
+}
+
+// Sizes of the store's memory: enough that the hot part of a million accounts
+// stays in memory, small enough for a laptop that runs four nodes.
+const (
+	blockCacheBytes = 64 << 20
+	memTableBytes   = 32 << 20
+	codeCacheBytes  = 32 << 20
+)
+
+func openLedger(dir string, logger *slog.Logger) (*ledger, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("data folder: %w", err)
+	}
+	cache := pebble.NewCache(blockCacheBytes)
+	defer cache.Unref()
+	db, err := pebble.Open(dir, &pebble.Options{
+		Cache:              cache,
+		MemTableSize:       memTableBytes,
+		FormatMajorVersion: pebble.FormatNewest,
+		Logger:             storeLogger{logger},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("data folder %s cannot be opened (is another node using it?): %w", dir, err)
+	}
+	return &ledger{db: db}, nil
+}
+
+// Get reads the newest committed entry; it is the sealer's view.
+func (l *ledger) Get(key []byte) ([]byte, error) { return pebbleGet(l.db, key) }
+
+// write puts the changes on disk: when it returns they survive a crash, all of
+// them or none.
+func (l *ledger) write(changes []flatstate.Change) error {
+	batch := l.db.NewBatch()
+	defer batch.Close()
+	for _, c := range changes {
+		var err error
+		if c.Value == nil {
+			err = batch.Delete(c.Key, nil)
+		} else {
+			err = batch.Set(c.Key, c.Value, nil)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return batch.Commit(pebble.Sync)
+}
+
+func (l *ledger) close() error { return l.db.Close() }
+
+// snapshot is the ledger as it was when the snapshot was taken.
+type snapshot struct{ *pebble.Snapshot }
+
+func (s snapshot) Get(key []byte) ([]byte, error) { return pebbleGet(s.Snapshot, key) }
+
+// scan calls each with the values of all keys that begin with prefix, in order.
+func (s snapshot) scan(prefix []byte, each func(value []byte) error) error {
+	end := append([]byte{}, prefix...)
+	for i := len(end) - 1; i >= 0; i-- {
+		if end[i]++; end[i] != 0 {
+			break
+		}
+	}
+	it, err := s.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: end})
+	if err != nil {
+		return err
+	}
+	for it.First(); it.Valid(); it.Next() {
+		if err := each(it.Value()); err != nil {
+			return errors.Join(err, it.Close())
+		}
+	}
+	return errors.Join(it.Error(), it.Close())
+}
+
+func pebbleGet(from pebble.Reader, key []byte) ([]byte, error) {
+	value, closer, err := from.Get(key)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("ledger: %w", err)
+	}
+	out := append(make([]byte, 0, len(value)), value...)
+	return out, closer.Close()
+}
+
+// storeLogger passes on what the store has to say.
+type storeLogger struct{ logger *slog.Logger }
+
+func (l storeLogger) Infof(format string, args ...any) {
+	l.logger.Debug("ledger: " + fmt.Sprintf(format, args...))
+}
+
+func (l storeLogger) Errorf(format string, args ...any) {
+	l.logger.Error("ledger: " + fmt.Sprintf(format, args...))
+}
+
+// Fatalf is called when the store cannot go on without risking its data.
+func (l storeLogger) Fatalf(format string, args ...any) {
+	l.logger.Error("ledger: " + fmt.Sprintf(format, args...))
+	panic("ledger: " + fmt.Sprintf(format, args...))
+}

@@ -30,11 +30,10 @@ type Node struct {
 	NodeID  string            // 128 lower-case hex digits
 	NodeKey *ecdsa.PrivateKey // signs blocks
 
-	MinSealTime     time.Duration // how long the sealer waits for more transactions
-	DataDir         string        // folder of the ledger
-	PoolLimit       int           // transactions that may wait
-	TxExpiration    time.Duration // how long one may wait
-	CheckBlockLimit bool
+	MinSealTime  time.Duration // how long the sealer waits for more transactions
+	DataDir      string        // folder of the ledger
+	PoolLimit    int           // transactions that may wait
+	TxExpiration time.Duration // how long one may wait
 
 	Log Log
 }
@@ -83,7 +82,9 @@ func ReadNode(path string) (Node, error) {
 	n.PoolLimit = int(f.number("txpool", "limit", 15000, 1, math.MaxInt32))
 	// One day: far above any use, far below an overflow of time.Duration.
 	n.TxExpiration = time.Duration(f.number("txpool", "txs_expiration_time", 600, 1, 86_400)) * time.Second
-	n.CheckBlockLimit = f.boolean("txpool", "check_block_limit", true)
+	if !f.boolean("txpool", "check_block_limit", true) {
+		f.note("txpool", "check_block_limit", "false", "the check of the block limit cannot be switched off: set true")
+	}
 
 	n.Log = Log{
 		Enable:  f.boolean("log", "enable", true),

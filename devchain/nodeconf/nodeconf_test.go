@@ -63,7 +63,7 @@ func TestReadNodeUnderstandsAFileOfTheOfficialScript(t *testing.T) {
 		P2PListen:         "0.0.0.0:30300",
 		NodeID:            NodeID(&key.PublicKey), NodeKey: key,
 		MinSealTime: 500 * time.Millisecond, DataDir: filepath.Join(abs, "data"),
-		PoolLimit: 15000, TxExpiration: 10 * time.Minute, CheckBlockLimit: true,
+		PoolLimit: 15000, TxExpiration: 10 * time.Minute,
 		Log: Log{Enable: true, Level: slog.LevelInfo, Dir: filepath.Join(abs, "log")},
 	}, n)
 }
@@ -87,7 +87,7 @@ func TestReadNodeTakesEveryKeyItPromises(t *testing.T) {
 		{"data_path=data", "data_path=/var/ledger", func(n Node) bool { return n.DataDir == "/var/ledger" }},
 		{"limit=15000", "limit=1", func(n Node) bool { return n.PoolLimit == 1 }},
 		{"txs_expiration_time = 600", "txs_expiration_time = 10", func(n Node) bool { return n.TxExpiration == 10*time.Second }},
-		{"txs_expiration_time = 600", "check_block_limit=false", func(n Node) bool { return !n.CheckBlockLimit && n.TxExpiration == 10*time.Minute }},
+		{"txs_expiration_time = 600", "check_block_limit=true", func(n Node) bool { return n.TxExpiration == 10*time.Minute }},
 		{"level=info", "level=trace", func(n Node) bool { return n.Log.Level == slog.LevelDebug }},
 		{"enable_console_output = false", "enable_console_output = true", func(n Node) bool { return n.Log.Console }},
 		{"log_path=./log", "log_path=", func(n Node) bool { return filepath.Base(n.Log.Dir) == "log" }},
@@ -111,6 +111,7 @@ func TestReadNodeNamesFileSectionKeyAndValueOfEveryFault(t *testing.T) {
 		{"min_seal_time=500", "min_seal_time=-1", "[consensus] min_seal_time=-1: must be between 0 and 60000"},
 		{"limit=15000", "limit=0", "[txpool] limit=0: must be between 1"},
 		{"txs_expiration_time = 600", "txs_expiration_time = 1e3", "[txpool] txs_expiration_time=1e3: must be a whole number"},
+		{"limit=15000", "limit=15000\ncheck_block_limit=false", "[txpool] check_block_limit=false: the check of the block limit cannot"},
 		{"level=info", "level=loud", "[log] level=loud: must be trace, debug"},
 		{"enable_hsm=false", "enable_hsm=true", "[security] enable_hsm=true: hardware keys are not available"},
 		{"private_key_path=conf/node.pem", "private_key_path=conf/none.pem", "none.pem: cannot be read"},

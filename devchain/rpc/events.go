@@ -199,16 +199,12 @@ func (s *session) pushEvent(ctx context.Context, payload any) error {
 // logs are the logs of a block that a filter wants. Those of failed transactions
 // are not held back: a node pushes them, too, when a receipt has any.
 func (s *Server) logs(number uint64, filter *eventFilter) ([]eventLog, error) {
-	block, err := s.ledger.BlockByNumber(number)
+	receipts, err := s.ledger.Receipts(number)
 	if err != nil {
 		return nil, err
 	}
 	var logs []eventLog
-	for i, hash := range block.TxHashes {
-		receipt, err := s.ledger.Receipt(hash)
-		if err != nil {
-			return nil, err
-		}
+	for i, receipt := range receipts {
 		for k := range receipt.Logs {
 			log := &receipt.Logs[k]
 			if !filter.matches(log) {
@@ -216,7 +212,7 @@ func (s *Server) logs(number uint64, filter *eventFilter) ([]eventLog, error) {
 			}
 			logs = append(logs, eventLog{
 				Address: hex.EncodeToString(log.Address[:]), BlockNumber: number, Data: hex0x(log.Data), LogIndex: k,
-				Topics: topicTexts(log.Topics), TransactionHash: hash.Hex(), TransactionIndex: i,
+				Topics: topicTexts(log.Topics), TransactionHash: receipt.TxHash.Hex(), TransactionIndex: i,
 			})
 		}
 	}

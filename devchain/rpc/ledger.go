@@ -13,19 +13,24 @@ type Ledger interface {
 	SendTransaction(ctx context.Context, raw []byte) (devchain.Result, error)
 	Call(ctx context.Context, args devchain.CallArgs) (devchain.CallResult, error)
 
+	Genesis() devchain.Genesis
+	GenesisHash() common.Hash
+	Sealers() []devchain.Sealer // in the order of block headers
+
 	Head() devchain.Head
 	BlockByNumber(number uint64) (*devchain.Block, error)
 	BlockByHash(hash common.Hash) (*devchain.Block, error)
 	BlockHash(number uint64) (common.Hash, error)
+	Transactions(number uint64) ([]*devchain.Transaction, error)
+	Receipts(number uint64) ([]*devchain.Receipt, error)
 	Transaction(hash common.Hash) (*devchain.Transaction, error)
 	Receipt(hash common.Hash) (*devchain.Receipt, error)
-	TxProof(hash common.Hash) ([]string, error)
+	TransactionProof(hash common.Hash) ([]string, error)
 	ReceiptProof(hash common.Hash) ([]string, error)
 	Code(address common.Address) ([]byte, error)
 	ABI(address common.Address) (string, error)
 	SystemConfig(key string) (devchain.Setting, error)
 	Totals() devchain.Totals
 	PendingCount() int
-	// Subscribe gives the heads of new blocks until the returned function is called.
-	Subscribe() (<-chan devchain.Head, func())
+	Subscribe() *devchain.Subscription
 }

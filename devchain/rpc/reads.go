@@ -20,7 +20,7 @@ func (s *Server) getTransaction(_ context.Context, p params) (any, error) {
 	}
 	out := transactionOf(tx)
 	if proof {
-		path, err := s.ledger.TxProof(hash)
+		path, err := s.ledger.TransactionProof(hash)
 		if err != nil {
 			return nil, err
 		}
@@ -104,12 +104,12 @@ func (s *Server) blockResult(block *devchain.Block, onlyHeader, onlyHashes bool)
 	case onlyHashes:
 		out.Transactions = topicTexts(block.TxHashes)
 	default:
-		txs := make([]transactionResult, len(block.TxHashes))
-		for i, hash := range block.TxHashes {
-			tx, err := s.ledger.Transaction(hash)
-			if err != nil {
-				return nil, err
-			}
+		list, err := s.ledger.Transactions(block.Number)
+		if err != nil {
+			return nil, err
+		}
+		txs := make([]transactionResult, len(list))
+		for i, tx := range list {
 			txs[i] = transactionOf(tx)
 		}
 		out.Transactions = txs

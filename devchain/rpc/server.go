@@ -28,10 +28,9 @@ type Node struct {
 
 // Config says what one endpoint is and what it serves.
 type Config struct {
-	Ledger  Ledger           // running; the same for all endpoints of a chain
-	Genesis devchain.Genesis // that the ledger was opened with
-	Node    Node
-	Peers   []Node // the other nodes of the chain that are up
+	Ledger Ledger // the same for all endpoints of a chain
+	Node   Node
+	Peers  []Node // the other nodes of the chain that are up
 
 	// TLS is the configuration of the port; nil makes it plain.
 	TLS *tls.Config
@@ -73,7 +72,6 @@ type Server struct {
 
 	http     *http.Server
 	listener net.Listener
-	commits  <-chan devchain.Head
 	cancel   context.CancelFunc // ends every session and request at once
 	base     context.Context    // owned by Start and Stop
 	owned    sync.WaitGroup     // the accept loop and the notifier
@@ -100,9 +98,9 @@ func NewServer(cfg Config) (*Server, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{cfg: cfg, ledger: cfg.Ledger, genesis: cfg.Genesis, log: cfg.Logger,
+	s := &Server{cfg: cfg, ledger: cfg.Ledger, genesis: cfg.Ledger.Genesis(), log: cfg.Logger,
 		sessions: map[*session]struct{}{}, fresh: map[net.Conn]struct{}{}}
-	block0, err := cfg.Genesis.Block()
+	block0, err := s.genesis.Block()
 	if err != nil {
 		return nil, fmt.Errorf("rpc endpoint: %w", err)
 	}
@@ -115,7 +113,7 @@ func NewServer(cfg Config) (*Server, error) {
 // called once, after the ledger was started.
 func (s *Server) Start(l net.Listener) {
 	s.base, s.cancel = context.WithCancel(context.Background())
-	commits, unsubscribe := s.ledger.Subscribe()
+	commits := s.ledger.Subscribe()
 	s.heads = newHeads(s.ledger.Head().Number)
 
 	s.listener = activityListener{l}
@@ -140,8 +138,8 @@ func (s *Server) Start(l net.Listener) {
 		}
 	})
 	s.owned.Go(func() {
-		defer unsubscribe()
-		s.notify(commits)
+		defer commits.Close()
+		s.notify(commits.C())
 	})
 }
 
@@ -278,8 +276,8 @@ func (s *Server) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 }
 
 // notify tells every session of every block, and wakes the subscriptions. It
-// ends with the server. A commit that was not announced (the feed drops the
-// oldest when full) is announced with the next one.
+// ends with the server. The feed holds the newest head only: the blocks before it
+// are announced with it.
 func (s *Server) notify(commits <-chan devchain.Head) {
 	announced, _ := s.heads.get()
 	for {

@@ -3,7 +3,6 @@ package rpc
 import (
 	"context"
 	"slices"
-	"strings"
 )
 
 // Types of getNodeListByType that have members here; every node is a sealer.
@@ -15,13 +14,12 @@ type sealerEntry struct {
 	Weight     uint64 `json:"weight"`
 }
 
-// sealers are those of the genesis in the order of block headers: by node id.
 func (s *Server) sealers() []sealerEntry {
-	list := make([]sealerEntry, len(s.genesis.Sealers))
-	for i, m := range s.genesis.Sealers {
-		list[i] = sealerEntry{NodeID: m.NodeID(), Weight: max(m.Weight, 1)}
+	members := s.ledger.Sealers()
+	list := make([]sealerEntry, len(members))
+	for i, m := range members {
+		list[i] = sealerEntry{NodeID: m.NodeID(), Weight: m.Weight}
 	}
-	slices.SortFunc(list, func(a, b sealerEntry) int { return strings.Compare(a.NodeID, b.NodeID) })
 	return list
 }
 
@@ -49,7 +47,7 @@ type syncPeer struct {
 
 // getSyncStatus answers a string that holds JSON (protocol §3.5.3).
 func (s *Server) getSyncStatus(context.Context, params) (any, error) {
-	head, genesis := s.ledger.Head(), s.genesis.Hash()
+	head, genesis := s.ledger.Head(), s.ledger.GenesisHash()
 	latest := hex0x(head.Hash[:])[2:]
 	peers := make([]syncPeer, len(s.cfg.Peers))
 	for i, p := range s.cfg.Peers {

@@ -1,0 +1,79 @@
+// Devnode is a development node that behaves like a FISCO BCOS 3.16 node: the
+// same command line, configuration files, certificates, port and wire protocol.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// behavesAs is the node version that this program was modelled on.
+const behavesAs = "3.16.4"
+
+func main() {
+	// The second signal ends the process at once: NotifyContext lets go of it
+	// when the first one has come.
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run is the program without its process: it serves until ctx ends and gives the
+// exit code, 0 or 1.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	command := newCommand()
+	command.SetArgs(args)
+	command.SetOut(stdout)
+	command.SetErr(stderr)
+	if err := command.ExecuteContext(ctx); err != nil {
+		fmt.Fprintln(stderr, "devnode:", err)
+		return 1
+	}
+	return 0
+}
+
+func newCommand() *cobra.Command {
+	var configs []string
+	var genesis string
+	var version bool
+	command := &cobra.Command{
+		Use:   "devnode -c config.ini [-c config.ini …] -g config.genesis",
+		Short: "a development node of a FISCO BCOS 3.x chain",
+		Long: "Serves a development chain that behaves like FISCO BCOS " + behavesAs + ": JSON-RPC over HTTP and WebSocket on one\n" +
+			"port, mutual TLS 1.2, EVM, ledger on disk. With several -c one process serves several nodes of one chain,\n" +
+			"each on its own port; the ledger is in the data_path of the first. Paths in a config.ini are relative to its\n" +
+			"folder. SIGTERM and SIGINT stop it gracefully; a second one ends it at once.",
+		Example: "  devnode -c config.ini -g config.genesis\n" +
+			"  devnode -c node0/config.ini -c node1/config.ini -g node0/config.genesis",
+		Args:          cobra.NoArgs,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if version {
+				fmt.Fprintf(cmd.OutOrStdout(), "FISCO BCOS Version : %s\nPlatform           : bcosgate devnode, %s/%s, %s\n",
+					behavesAs, runtime.GOOS, runtime.GOARCH, runtime.Version())
+				return nil
+			}
+			if len(configs) == 0 {
+				return errors.New("no configuration: name one with -c")
+			}
+			return serve(cmd.Context(), configs, genesis, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	flags := command.Flags()
+	flags.SortFlags = false
+	flags.StringArrayVarP(&configs, "config", "c", []string{"./config.ini"}, "config.ini of a node; may be repeated")
+	flags.StringVarP(&genesis, "genesis", "g", "./config.genesis", "config.genesis of the chain")
+	flags.BoolVarP(&version, "version", "v", false, "print the version and exit")
+	command.AddCommand(newCertCommand())
+	command.CompletionOptions.DisableDefaultCmd = true
+	return command
+}

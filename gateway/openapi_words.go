@@ -1,0 +1,127 @@
+package gateway
+
+import (
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/bcosgate/bcosgate/batch"
+)
+
+// words describes the members of types that belong to packages which know
+// nothing about documents. A test holds that no member of any schema is bare.
+func words() map[string]string {
+	return map[string]string{
+		"Job.id":          "ID of the job",
+		"Job.spec":        "What was asked for; it does not change",
+		"Job.state":       "Where the job stands",
+		"Job.reason":      "Why the job is invalid or cannot go on",
+		"Job.address":     "The contract that rows without _to call",
+		"Job.signer":      "Address of the account that signs",
+		"Job.rows":        "How many rows are stored",
+		"Job.counts":      "How many items are in each state",
+		"Job.columns":     "Header of the input, in its order",
+		"Job.inputSha256": "SHA-256 over the bytes of the input, 64 hex digits",
+		"Job.faults":      "The first 100 faults of the rows",
+		"Job.faultCount":  "How many faults the rows have",
+		"Job.created":     "When the job was made",
+		"Job.started":     "When the first row was sent",
+		"Job.finished":    "When the last item became final",
+
+		"Spec.kind":           "batch has many rows, transaction has one",
+		"Spec.name":           "Free text for people",
+		"Spec.idempotencyKey": "The same key gives the same job",
+		"Spec.target":         "Name of the target",
+		"Spec.account":        "Name of the account",
+		"Spec.contract":       "Name of the contract",
+		"Spec.to":             "Address of the contract, where it was given",
+		"Spec.function":       "Name or signature of the function",
+		"Spec.abi":            "ABI of the contract, where it was given",
+		"Spec.deploy":         "The transaction deploys a contract",
+		"Spec.bytecode":       "Creation code in hex, where it was given",
+		"Spec.rate":           "Most transactions a second; 0 is the limit of the target",
+		"Spec.inFlight":       "Most transactions in flight; 0 is the limit of the target",
+
+		"Counts.queued":    "Nothing signed yet",
+		"Counts.submitted": "An attempt is stored and may have been sent",
+		"Counts.unknown":   "Sent perhaps; the outcome is being looked up",
+		"Counts.confirmed": "Executed with success",
+		"Counts.reverted":  "Executed, and the contract refused",
+		"Counts.rejected":  "Never included: the chain or a rule refuses it for good",
+		"Counts.canceled":  "Never sent",
+
+		"RowFault.row":    "Data rows are counted from 1; 0 is the header or the whole input",
+		"RowFault.line":   "Line of the input, from 1",
+		"RowFault.column": "Name of the argument or column",
+		"RowFault.reason": "What is wrong",
+
+		"Attempt.number":     "From 1",
+		"Attempt.txHash":     "Hash of the transaction",
+		"Attempt.blockLimit": "Last block that may include it",
+		"Attempt.created":    "When it was signed",
+		"Attempt.outcome":    "What the last answer was",
+
+		"Value.name":   "Name of the output; may be empty",
+		"Value.type":   "ABI type",
+		"Value.value":  "The value: integers as decimal strings, bytes as hex, addresses with checksum",
+		"Value.hashed": "Only the hash of the value is known",
+	}
+}
+
+// wordsOfItem are those of Item, which Transaction has too.
+func wordsOfItem() map[string]string {
+	return map[string]string{
+		"row":        "Number of the row, from 1, in the order of the input",
+		"id":         "The row's own _id",
+		"state":      "Where the item stands",
+		"error":      "Why it is not confirmed",
+		"errorKind":  "Kind of the chain error, or reverted",
+		"to":         "The contract that is called",
+		"txHash":     "Hash of the attempt that landed, else of the last one",
+		"block":      "The block that has it",
+		"status":     "Status of the receipt: 0 is success; left out without a receipt",
+		"statusName": "The chain's own name of the status",
+		"gasUsed":    "Gas that it took",
+		"output":     "Returned bytes or revert data",
+		"contract":   "What a deployment made",
+		"attempts":   "How often it was signed; all attempts have one nonce",
+		"latencyMs":  "Milliseconds from the first send to the outcome",
+		"input":      "The row as it came",
+		"history":    "Every attempt, where it was asked for",
+	}
+}
+
+// describe puts the words and the closed lists of states into the schemas.
+func describe(schemas map[string]*huma.Schema) {
+	put := func(schema, member, text string) {
+		s := schemas[schema]
+		if s == nil {
+			return
+		}
+		if p := s.Properties[member]; p != nil && p.Description == "" {
+			p.Description = text
+		}
+	}
+	for name, text := range words() {
+		schema, member, _ := strings.Cut(name, ".")
+		put(schema, member, text)
+	}
+	for member, text := range wordsOfItem() {
+		put("Item", member, text)
+		put("Transaction", member, text)
+	}
+	var states []any
+	for _, s := range batch.ItemStates {
+		states = append(states, string(s))
+	}
+	enum := func(schema, member string, values ...any) {
+		if s := schemas[schema]; s != nil && s.Properties[member] != nil {
+			s.Properties[member].Enum = values
+		}
+	}
+	enum("Item", "state", states...)
+	enum("Transaction", "state", states...)
+	enum("Job", "state", string(batch.JobLoading), string(batch.JobInvalid), string(batch.JobReady), string(batch.JobRunning),
+		string(batch.JobCanceling), string(batch.JobCanceled), string(batch.JobDone))
+	enum("Spec", "kind", string(batch.KindBatch), string(batch.KindTransaction))
+}

@@ -1,0 +1,134 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/bcosgate/bcosgate/batch"
+	"github.com/bcosgate/bcosgate/batch/rows"
+	"github.com/bcosgate/bcosgate/chain"
+	"github.com/bcosgate/bcosgate/contracts"
+)
+
+// problemOf is the one place where errors from inside become problems. What it
+// does not know is a 500 whose text stays in the log.
+func (g *Gateway) problemOf(err error) *Problem {
+	if p, ok := errors.AsType[*Problem](err); ok {
+		return p
+	}
+	if e, ok := errors.AsType[*chain.Error](err); ok {
+		return chainProblem(g.chainRules, e)
+	}
+	if e, ok := errors.AsType[*batch.InvalidRowsError](err); ok {
+		p := newProblem(http.StatusUnprocessableEntity, "invalid_rows", fmt.Sprintf("%d faults in the rows, nothing was sent: mend the rows and make a new job", e.Count))
+		p.JobID, p.Faults, p.FaultCount = e.JobID, e.Faults, e.Count
+		return p
+	}
+	if e, ok := errors.AsType[*batch.SpecError](err); ok {
+		return badMember(e.Field, e.Reason)
+	}
+	if e, ok := errors.AsType[*rows.Fault](err); ok {
+		p := newProblem(http.StatusUnprocessableEntity, "invalid_rows", "the rows cannot be read, nothing was sent: "+e.Error())
+		p.Faults, p.FaultCount = []batch.RowFault{{Row: e.Row, Line: e.Line, Column: e.Column, Reason: e.Reason}}, 1
+		return p
+	}
+	if e, ok := errors.AsType[*contracts.ArgError](err); ok {
+		return newProblem(http.StatusUnprocessableEntity, "invalid_arguments", e.Error()).at("body.args", e.Error())
+	}
+	if e, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return newProblem(http.StatusRequestEntityTooLarge, "body_too_large", fmt.Sprintf("the rows are larger than %d bytes (http.rows_limit): cut them into several jobs", e.Limit))
+	}
+	if e, ok := errors.AsType[*bodyError](err); ok {
+		return bodyProblem(e.stalled).because(err)
+	}
+	return sentinelProblem(err)
+}
+
+func sentinelProblem(err error) *Problem {
+	switch {
+	case errors.Is(err, batch.ErrNotFound):
+		return newProblem(http.StatusNotFound, "job_not_found", "there is no such job: GET /v1/jobs lists them")
+	case errors.Is(err, batch.ErrConflict):
+		return newProblem(http.StatusConflict, "conflict", "the idempotency key or the rows of this job belong to another request: use a new key, or send the same again")
+	case errors.Is(err, batch.ErrState):
+		return newProblem(http.StatusConflict, "wrong_state", "the job is not in a state in which this can be done: see GET /v1/jobs/{id}").because(err)
+	case errors.Is(err, batch.ErrNotDeployed):
+		return badMember("contract", "no contract of this name was deployed on the target through this gateway: deploy it, or give its address as to")
+	case errors.Is(err, batch.ErrNotStarted):
+		return stopping().because(err)
+	case errors.Is(err, context.DeadlineExceeded):
+		p := newProblem(http.StatusGatewayTimeout, "gateway_timeout", "the request was not done in the time it had: ask again").because(err)
+		p.Retryable = true
+		return p
+	case errors.Is(err, context.Canceled):
+		return newProblem(statusClientClosed, "client_closed_request", "the client closed the request").because(err)
+	}
+	return unexpected(err)
+}
+
+func bodyProblem(stalled bool) *Problem {
+	if stalled {
+		return newProblem(http.StatusRequestTimeout, "body_timeout", "the body did not arrive in time: send it again").later(0)
+	}
+	return newProblem(http.StatusBadRequest, "body_broken", "the body broke off before its end: send it again")
+}
+
+// shape gives every error answer of huma the form of a Problem, and every
+// Problem the id of its request.
+func (g *Gateway) shape(ctx huma.Context, _ string, v any) (any, error) {
+	req := requestFrom(ctx.Context())
+	var p *Problem
+	switch e := v.(type) {
+	case *Problem:
+		p = e
+	case *huma.ErrorModel:
+		p = g.humaProblem(e)
+	default:
+		return v, nil
+	}
+	p.RequestID = req.id
+	if p.Status >= http.StatusBadRequest && p.cause != nil && req.cause == nil {
+		req.cause = p.cause
+	}
+	return p, nil
+}
+
+// humaProblem words what huma found wrong with a request. The values that it
+// would echo are left out: they can be as large as the body.
+func (g *Gateway) humaProblem(e *huma.ErrorModel) *Problem {
+	first := e.Detail
+	if len(e.Errors) > 0 {
+		first = e.Errors[0].Message
+	}
+	switch e.Status {
+	case http.StatusBadRequest:
+		return newProblem(e.Status, "bad_json", "the body cannot be read as JSON: "+first)
+	case http.StatusRequestTimeout:
+		return bodyProblem(true)
+	case http.StatusRequestEntityTooLarge:
+		return bodyTooLarge(g.cfg.BodyLimit, "http.body_limit")
+	case http.StatusUnsupportedMediaType:
+		return newProblem(e.Status, "unsupported_media_type", "the body must be JSON: send Content-Type: application/json")
+	case http.StatusUnprocessableEntity:
+		p := newProblem(e.Status, "invalid_request", "")
+		for _, d := range e.Errors {
+			p.at(d.Location, d.Message)
+		}
+		p.Detail = "the request does not fit the API (see /openapi.json)"
+		if len(p.Errors) > 0 {
+			p.Detail = fmt.Sprintf("%s: %s", p.Errors[0].Location, p.Errors[0].Message)
+		}
+		if more := len(p.Errors) - 1; more > 0 {
+			p.Detail += fmt.Sprintf(" (and %d more)", more)
+		}
+		return p
+	}
+	if e.Detail == "cannot read request body" {
+		return bodyProblem(false).because(errors.New(first))
+	}
+	return unexpected(errors.New(e.Detail + ": " + first))
+}

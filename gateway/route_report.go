@@ -1,0 +1,97 @@
+package gateway
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humagin"
+
+	"github.com/bcosgate/bcosgate/batch"
+)
+
+// reportBuffer is what may go wrong without a byte on the wire yet: an error
+// before that is still a problem, one after it cuts the connection.
+const reportBuffer = 64 << 10
+
+type reportInput struct {
+	jobPath
+	Format string `query:"format" enum:"csv,ndjson,json" default:"csv" doc:"csv: the columns of the input untouched, then the results; ndjson: a line a row; json: a summary"`
+}
+
+func reportRoute() route {
+	text := &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString}}
+	return route{
+		Operation: huma.Operation{
+			OperationID: "getReport", Method: http.MethodGet, Path: "/v1/jobs/{id}/report", Tags: []string{"jobs"},
+			Summary:     "Download the report of a job",
+			Description: "One moment of the job, streamed; it may be asked for while the job runs. A connection that is cut before the end means that the report is not whole.",
+			Responses: map[string]*huma.Response{"200": {
+				Description: "The report, with a file name",
+				Headers:     map[string]*huma.Param{"Content-Disposition": {Description: "A name for the file", Schema: &huma.Schema{Type: huma.TypeString}}},
+				Content: map[string]*huma.MediaType{
+					"text/csv": text, "application/x-ndjson": text, "application/json": {Schema: &huma.Schema{Type: huma.TypeObject}},
+				},
+			}},
+		},
+		curl:     `curl -OJ 'http://127.0.0.1:8080/v1/jobs/JOB/report?format=csv'`,
+		problems: []int{http.StatusNotFound, http.StatusUnprocessableEntity},
+		register: handle((*Gateway).report),
+	}
+}
+
+func (g *Gateway) report(ctx context.Context, in *reportInput) (*huma.StreamResponse, error) {
+	job, err := g.cfg.Engine.Job(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	contentType, ext := "text/csv; charset=utf-8", "csv"
+	switch in.Format {
+	case batch.ReportNDJSON:
+		contentType, ext = "application/x-ndjson", "ndjson"
+	case batch.ReportJSON:
+		contentType, ext = "application/json", "json"
+	}
+	return &huma.StreamResponse{Body: func(hc huma.Context) {
+		first := &headerOnce{ctx: hc, contentType: contentType, file: fmt.Sprintf("job-%s.%s", job.ID, ext)}
+		w := bufio.NewWriterSize(first, reportBuffer)
+		err := g.cfg.Engine.WriteReport(ctx, job.ID, in.Format, w)
+		if err == nil {
+			err = w.Flush()
+		}
+		if err == nil {
+			first.begin() // an empty report has headers too
+			return
+		}
+		requestFrom(ctx).cause = err
+		if first.begun {
+			panic(http.ErrAbortHandler) // the client must see that this is not the whole report
+		}
+		g.abort(humagin.Unwrap(hc), g.problemOf(err))
+	}}, nil
+}
+
+// headerOnce sends the headers of a report with its first byte.
+type headerOnce struct {
+	ctx         huma.Context
+	contentType string
+	file        string
+	begun       bool
+}
+
+func (h *headerOnce) begin() {
+	if h.begun {
+		return
+	}
+	h.begun = true
+	h.ctx.SetHeader("Content-Type", h.contentType)
+	h.ctx.SetHeader("Content-Disposition", fmt.Sprintf("attachment; filename=%q", h.file))
+	h.ctx.SetStatus(http.StatusOK)
+}
+
+func (h *headerOnce) Write(p []byte) (int, error) {
+	h.begin()
+	return h.ctx.BodyWriter().Write(p)
+}

@@ -6,7 +6,7 @@
 #
 # Needs a POSIX shell, the usual small programs and Go. Nothing is downloaded.
 
-set -eu
+set -euf
 umask 022
 
 script=scripts/build_chain.sh
@@ -81,7 +81,8 @@ while getopts ':l:p:o:e:g:I:v:d:hsaC:wR:k:c:n:N:u:HDEmi:M:t:L:z6T:G:V:y:r:' opti
         d) ca_from=$OPTARG ;;
         h) usage; exit 0 ;;
         :) case $OPTARG in [lpoegIvd]) wrong "-$OPTARG needs a value" ;; *) refuse "$OPTARG" ;; esac ;;
-        '?') wrong "unknown option -$OPTARG" ;;
+        '?') [ "$OPTARG" != - ] || wrong "options have one letter here"
+             wrong "unknown option -$OPTARG" ;;
         *) refuse "$option" ;;
     esac
 done
@@ -135,6 +136,7 @@ esac
 is_number "$p2p_start" 1 65535 || wrong "-p '$ports': '$p2p_start' is no port number"
 is_number "$rpc_start" 1 65535 || wrong "-p '$ports': '$rpc_start' is no port number"
 
+case $layout in *[[:space:]]*) wrong "-l '$layout': entries are separated by commas, without spaces" ;; esac
 case $layout in ,* | *, | *,,*) wrong "-l '$layout': an entry is empty" ;; esac
 hosts=$(printf '%s' "$layout" | tr ',' ' ')
 seen=' '

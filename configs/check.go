@@ -1,0 +1,312 @@
+package configs
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"time"
+)
+
+var (
+	namePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
+	idPattern   = regexp.MustCompile(`^[0-9A-Za-z_]{1,128}$`)
+)
+
+// fill puts defaults in where they depend on other settings or belong to a list.
+func (c *Config) fill() {
+	for i := range c.Targets {
+		t := &c.Targets[i]
+		setDefault(&t.Family, defaultFamily)
+		setDefault(&t.Chain, defaultChain)
+		setDefault(&t.Group, defaultGroup)
+		if t.ConnsPerNode == 0 {
+			t.ConnsPerNode = defaultConnsPerNode
+		}
+		if t.TLS == (TargetTLS{Dir: t.TLS.Dir}) {
+			t.TLS = filesOf(t.TLS.Dir)
+		}
+		if t.Account == "" && len(c.Accounts) == 1 {
+			t.Account = c.Accounts[0].Name
+		}
+	}
+}
+
+func setDefault(value *string, def string) {
+	if *value == "" {
+		*value = def
+	}
+}
+
+// Validate checks a Config that was not made by Load, with the same rules. Paths
+// are taken as they are. The error is *ProblemsError.
+func (c Config) Validate() error {
+	found := &problems{}
+	c.check(found)
+	return found.err("")
+}
+
+func (c *Config) check(found *problems) {
+	c.HTTP.check(found)
+	if c.Store.Path == "" {
+		found.add("store.path", "is empty: name the SQLite file of the jobs")
+	} else if info, err := os.Stat(c.Store.Path); err == nil && info.IsDir() {
+		found.add("store.path", "%s is a folder: name a file", c.Store.Path)
+	}
+	oneOf(found, "log.level", c.Log.Level, "debug", "info", "warn", "error")
+	oneOf(found, "log.format", c.Log.Format, "text", "json")
+	c.checkAccounts(found)
+	c.checkTargets(found)
+}
+
+func (h HTTP) check(found *problems) {
+	reachable := false
+	host, err := splitAddress(h.Listen, 0)
+	if err != nil {
+		found.add("http.listen", "%s", err)
+	} else {
+		reachable = !isLoopback(host)
+	}
+	if h.BodyLimit <= 0 {
+		found.add("http.body_limit", "must be more than 0")
+	}
+	for key, d := range map[string]time.Duration{"http.read_header_timeout": h.ReadHeaderTimeout, "http.shutdown_timeout": h.ShutdownTimeout} {
+		if d <= 0 {
+			found.add(key, "must be more than 0")
+		}
+	}
+	tls := h.TLS
+	switch {
+	case tls.Cert != "" && tls.Key == "":
+		found.add("http.tls.key", "is missing: http.tls.cert is set and needs its private key")
+	case tls.Key != "" && tls.Cert == "":
+		found.add("http.tls.cert", "is missing: http.tls.key is set and needs its certificate")
+	case tls.ClientCA != "" && tls.Cert == "":
+		found.add("http.tls.cert", "is missing: http.tls.client_ca asks for client certificates, which plain HTTP has not")
+	}
+	requireFile(found, "http.tls.cert", tls.Cert)
+	requireFile(found, "http.tls.key", tls.Key)
+	requireFile(found, "http.tls.client_ca", tls.ClientCA)
+	requireFile(found, "http.token_file", h.TokenFile)
+	if reachable && !h.Insecure {
+		if tls.Cert == "" && tls.Key == "" {
+			found.add("http.tls", "is missing: %s can be reached from other machines, so http.tls.cert and http.tls.key are needed; "+
+				"to do without, set http.insecure: true", h.Listen)
+		}
+		if h.TokenFile == "" && tls.ClientCA == "" {
+			found.add("http.token_file", "is missing: %s can be reached from other machines, so http.token_file or http.tls.client_ca is needed; "+
+				"to do without, set http.insecure: true", h.Listen)
+		}
+	}
+}
+
+func (c *Config) checkAccounts(found *problems) {
+	if len(c.Accounts) == 0 {
+		found.add("accounts", "is empty: transactions are signed with the key of an account, name at least one")
+	}
+	seen := map[string]int{}
+	for i, a := range c.Accounts {
+		key := fmt.Sprintf("accounts[%d]", i)
+		checkName(found, key+".name", a.Name, seen, i)
+		switch {
+		case a.File == "":
+			found.add(key+".file", "is missing: name the PEM file of the account's private key")
+		case a.Create:
+			if info, err := os.Stat(a.File); err == nil && !info.Mode().IsRegular() {
+				found.add(key+".file", "%s is no file", a.File)
+			}
+		default:
+			if reason := fileReason(a.File); reason != "" {
+				found.add(key+".file", "%s; with create: true a new key would be made", reason)
+			}
+		}
+	}
+}
+
+func (c *Config) checkTargets(found *problems) {
+	if len(c.Targets) == 0 {
+		found.add("targets", "is empty: name at least one chain")
+	}
+	seen := map[string]int{}
+	for i, t := range c.Targets {
+		key := fmt.Sprintf("targets[%d]", i)
+		checkName(found, key+".name", t.Name, seen, i)
+		oneOf(found, key+".family", t.Family, defaultFamily)
+		for name, id := range map[string]string{"chain": t.Chain, "group": t.Group} {
+			if !idPattern.MatchString(id) {
+				found.add(key+"."+name, "%q is no %s id: letters, digits and _ only", id, name)
+			}
+		}
+		t.checkNodes(found, key)
+		t.TLS.check(found, key+".tls")
+		c.checkAccountOf(found, key+".account", t.Account)
+		t.Limits.check(found, key+".limits")
+		if t.ConnsPerNode < 1 || t.ConnsPerNode > 64 {
+			found.add(key+".conns_per_node", "%d is not from 1 to 64", t.ConnsPerNode)
+		}
+	}
+}
+
+func (t Target) checkNodes(found *problems, key string) {
+	if len(t.Nodes) == 0 {
+		found.add(key+".nodes", "is empty: name the RPC address of at least one node, such as 127.0.0.1:20200")
+	}
+	seen := map[string]int{}
+	for i, node := range t.Nodes {
+		key := fmt.Sprintf("%s.nodes[%d]", key, i)
+		host, err := splitAddress(node, 1)
+		switch first, twice := seen[node]; {
+		case err != nil:
+			found.add(key, "%s", err)
+		case host == "":
+			found.add(key, "%q has no host: write host:port, such as 127.0.0.1:20200", node)
+		case twice:
+			found.add(key, "%s is named already, as entry [%d]", node, first)
+		default:
+			seen[node] = i
+		}
+	}
+}
+
+func (c *Config) checkAccountOf(found *problems, key, account string) {
+	if len(c.Accounts) == 0 {
+		return // reported already
+	}
+	var names []string
+	for _, a := range c.Accounts {
+		names = append(names, a.Name)
+	}
+	switch {
+	case account == "":
+		found.add(key, "is missing: there are several accounts, name the one that signs by default (%q)", names)
+	case !slices.Contains(names, account):
+		found.add(key, "%q is not among the accounts %q", account, names)
+	}
+}
+
+// filesOf names the files of a chain's sdk folder; without a folder, none.
+func filesOf(dir string) TargetTLS {
+	if dir == "" {
+		return TargetTLS{}
+	}
+	return TargetTLS{
+		Dir:  dir,
+		CA:   filepath.Join(dir, "ca.crt"),
+		Cert: filepath.Join(dir, "sdk.crt"),
+		Key:  filepath.Join(dir, "sdk.key"),
+	}
+}
+
+func (t TargetTLS) check(found *problems, key string) {
+	files := []struct{ name, path string }{{"ca", t.CA}, {"cert", t.Cert}, {"key", t.Key}}
+	single := t.CA != "" || t.Cert != "" || t.Key != ""
+	switch {
+	case t.Disabled && (single || t.Dir != ""):
+		found.add(key, "has disabled: true and certificates: take one of them out")
+	case t.Disabled:
+	case t.Dir != "" && single && t != filesOf(t.Dir):
+		found.add(key, "has dir and single files: take one of them out")
+	case t.Dir != "":
+		files := filesOf(t.Dir)
+		for _, path := range []string{files.CA, files.Cert, files.Key} {
+			if reason := fileReason(path); reason != "" {
+				found.add(key+".dir", "%s; the folder is the sdk folder of the chain, with ca.crt, sdk.crt and sdk.key", reason)
+			}
+		}
+	case !single:
+		found.add(key, "is missing: set dir to the chain's sdk folder, or ca, cert and key to its files; for nodes without TLS set disabled: true")
+	default:
+		for _, file := range files {
+			if file.path == "" {
+				found.add(key+"."+file.name, "is missing: ca, cert and key belong together")
+			}
+			requireFile(found, key+"."+file.name, file.path)
+		}
+	}
+}
+
+func (l Limits) check(found *problems, key string) {
+	if l.Rate < 0 {
+		found.add(key+".rate", "%v is negative: write transactions a second, or 0 for no limit", l.Rate)
+	}
+	if l.Burst < 0 {
+		found.add(key+".burst", "%d is negative", l.Burst)
+	}
+	if l.Burst > 0 && l.Rate == 0 {
+		found.add(key+".burst", "has no effect without rate: set both or none")
+	}
+	if l.InFlight < 0 {
+		found.add(key+".in_flight", "%d is negative", l.InFlight)
+	}
+}
+
+func checkName(found *problems, key, name string, seen map[string]int, i int) {
+	first, twice := seen[name]
+	switch {
+	case name == "":
+		found.add(key, "is missing")
+	case !namePattern.MatchString(name):
+		found.add(key, "%q is no name: up to 63 letters, digits and . _ -, the first a letter or a digit", name)
+	case twice:
+		found.add(key, "%q is the name of entry [%d] already", name, first)
+	default:
+		seen[name] = i
+	}
+}
+
+func oneOf(found *problems, key, value string, allowed ...string) {
+	if !slices.Contains(allowed, value) {
+		found.add(key, "%q is not among the known values %q", value, allowed)
+	}
+}
+
+// splitAddress checks host:port, with a port of lowest or more.
+func splitAddress(address string, lowest int) (host string, err error) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return "", fmt.Errorf("%q is no address: write host:port, such as 127.0.0.1:20200", address)
+	}
+	if n, err := strconv.Atoi(port); err != nil || n < lowest || n > 65535 {
+		return "", fmt.Errorf("%q has no usable port: it must be a number from %d to 65535", address, lowest)
+	}
+	return host, nil
+}
+
+// isLoopback is false for every name but localhost: what a name means may change.
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+func requireFile(found *problems, key, path string) {
+	if path == "" {
+		return
+	}
+	if reason := fileReason(path); reason != "" {
+		found.add(key, "%s", reason)
+	}
+}
+
+// fileReason says why path is no file that can be read; empty when it is one.
+func fileReason(path string) string {
+	file, err := os.Open(path)
+	if err != nil {
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return "the file " + path + " does not exist"
+		case errors.Is(err, fs.ErrPermission):
+			return "the file " + path + " may not be read by this user"
+		}
+		return "the file " + path + " cannot be read: " + err.Error()
+	}
+	defer file.Close()
+	if info, err := file.Stat(); err == nil && info.IsDir() {
+		return path + " is a folder, not a file"
+	}
+	return ""
+}

@@ -42,10 +42,11 @@ type builtIns struct {
 	contracts vm.PrecompiledContracts
 	addresses []common.Address
 	system    map[common.Address]bool
+	noCode    []byte // stands for the code of accounts without code
 }
 
 func newBuiltIns() *builtIns {
-	b := &builtIns{contracts: vm.PrecompiledContracts{}, system: map[common.Address]bool{}}
+	b := &builtIns{contracts: vm.PrecompiledContracts{}, system: map[common.Address]bool{}, noCode: noCode()}
 	for addr, contract := range vm.PrecompiledContractsCancun {
 		if addr[19] <= 0x9 {
 			b.contracts[addr] = contract
@@ -88,6 +89,21 @@ func errorString(text string) []byte {
 	return out
 }
 
+const callAddressText = "Call address error."
+
+// noCode is what an account without code does when a contract calls it: it takes
+// a call without data, and reverts one with data.
+func noCode() []byte {
+	output := errorString(callAddressText)
+	size := byte(len(output))
+	code := []byte{
+		byte(vm.CALLDATASIZE), byte(vm.PUSH1), 5, byte(vm.JUMPI), byte(vm.STOP),
+		byte(vm.JUMPDEST), byte(vm.PUSH1), size, byte(vm.PUSH1), 18, byte(vm.PUSH1), 0, byte(vm.CODECOPY),
+		byte(vm.PUSH1), size, byte(vm.PUSH1), 0, byte(vm.REVERT),
+	}
+	return append(code, output...)
+}
+
 // evmState is the state as contracts of this chain see it.
 type evmState struct {
 	*state.StateDB
@@ -100,6 +116,26 @@ func (s evmState) GetCodeSize(addr common.Address) int {
 		return 1
 	}
 	return s.StateDB.GetCodeSize(addr)
+}
+
+// GetCode of an account without code is noCode, which answers a call from a
+// contract as a node does.
+func (s evmState) GetCode(addr common.Address) []byte {
+	if code := s.StateDB.GetCode(addr); len(code) > 0 {
+		return code
+	}
+	return s.builtIns.noCode
+}
+
+// Exist is true, so that calls to accounts that do not exist reach their code, too.
+func (s evmState) Exist(common.Address) bool { return true }
+
+// CreateContract makes the account, which Exist promises to be there.
+func (s evmState) CreateContract(addr common.Address) {
+	if !s.StateDB.Exist(addr) {
+		s.StateDB.CreateAccount(addr)
+	}
+	s.StateDB.CreateContract(addr)
 }
 
 // IsNewContract is false, which keeps SELFDESTRUCT from removing anything, as on

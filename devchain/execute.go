@@ -23,6 +23,7 @@ type message struct {
 	from   common.Address
 	to     *common.Address // nil deploys to create
 	create common.Address
+	index  int // of the transaction in its block; 0 in a read
 	input  []byte
 	value  *big.Int // nil is 0
 }
@@ -37,16 +38,17 @@ type outcome struct {
 
 // execution runs messages on one state, one after another.
 type execution struct {
-	env   blockEnv
-	rules params.Rules
-	state *state.StateDB
-	evm   *vm.EVM
+	env     blockEnv
+	rules   params.Rules
+	state   *state.StateDB
+	evm     *vm.EVM
+	creates bool // the message that runs has created a contract
 }
 
 func newExecution(env blockEnv, st *state.StateDB) *execution {
 	x := &execution{env: env, state: st}
 	x.rules = env.config.Rules(new(big.Int).SetUint64(env.number), true, uint64(env.time))
-	x.evm = newEVM(env, evmState{st, env.builtIns}, nil)
+	x.evm = newEVM(env, creationWatch{evmState{st, env.builtIns}, &x.creates}, nil)
 	return x
 }
 
@@ -61,18 +63,37 @@ func (x *execution) run(m message) outcome {
 		return outcome{status: StatusNotEnoughCash, output: errorString("Account balance is not enough!")}
 	}
 	snapshot := x.state.Snapshot()
-	x.state.Prepare(x.rules, m.from, common.Address{}, m.to, x.env.builtIns.addresses, nil)
-	x.evm.SetTxContext(vm.TxContext{Origin: m.from, GasPrice: new(uint256.Int)})
-	var out outcome
-	if m.to == nil {
-		out = x.deploy(m, value)
-	} else {
-		out = x.call(m, value)
+	x.creates = false
+	out := x.runOn(x.evm, m, value)
+	if x.creates {
+		x.state.RevertToSnapshot(snapshot)
+		snapshot = x.state.Snapshot()
+		out = x.runCreating(m, value)
 	}
 	if out.status != StatusNone {
 		x.state.RevertToSnapshot(snapshot)
 	}
 	return out
+}
+
+// runCreating runs a message again that creates contracts from within.
+func (x *execution) runCreating(m message, value *uint256.Int) outcome {
+	c := newCreations(x.env.number, m.index)
+	evm := newEVM(x.env, aliasState{evmState{x.state, x.env.builtIns}, c}, c.hooks())
+	defer evm.Release()
+	if x.evm.Cancelled() {
+		evm.Cancel()
+	}
+	return x.runOn(evm, m, value)
+}
+
+func (x *execution) runOn(evm *vm.EVM, m message, value *uint256.Int) outcome {
+	x.state.Prepare(x.rules, m.from, common.Address{}, m.to, x.env.builtIns.addresses, nil)
+	evm.SetTxContext(vm.TxContext{Origin: m.from, GasPrice: new(uint256.Int)})
+	if m.to == nil {
+		return x.deploy(evm, m, value)
+	}
+	return x.call(evm, m, value)
 }
 
 // affordable gives the value to transfer; false when the sender does not have it.
@@ -87,31 +108,31 @@ func (x *execution) affordable(m message) (*uint256.Int, bool) {
 	return value, true
 }
 
-func (x *execution) call(m message, value *uint256.Int) outcome {
+func (x *execution) call(evm *vm.EVM, m message, value *uint256.Int) outcome {
 	if x.env.builtIns.system[*m.to] {
 		return outcome{status: StatusPrecompiledError, gasUsed: callBaseGas, output: errorString(notBuiltText)}
 	}
 	if _, builtIn := x.env.builtIns.contracts[*m.to]; !builtIn && len(m.input) > 0 && x.state.GetCodeSize(*m.to) == 0 {
-		return outcome{status: StatusRevert, gasUsed: callBaseGas, output: errorString("Call address error.")}
+		return outcome{status: StatusRevert, gasUsed: callBaseGas, output: errorString(callAddressText)}
 	}
 	budget := vm.NewGasBudget(x.env.gasLimit-callBaseGas, 0)
-	ret, left, err := x.evm.Call(m.from, *m.to, m.input, budget, value)
+	ret, left, err := evm.Call(m.from, *m.to, m.input, budget, value)
 	return result(ret, callBaseGas+left.Used(budget), callBaseGas, err)
 }
 
 // deploy runs creation code at an address that go-ethereum's own creation would
 // not choose. The account exists while it runs and has no code, as everywhere.
-func (x *execution) deploy(m message, value *uint256.Int) outcome {
+func (x *execution) deploy(evm *vm.EVM, m message, value *uint256.Int) outcome {
 	budget := vm.NewGasBudget(x.env.gasLimit, 0)
 	x.state.CreateAccount(m.create)
 	x.state.CreateContract(m.create)
 	x.state.SetNonce(m.create, 1, tracing.NonceChangeNewContract)
-	x.evm.Context.Transfer(x.evm.StateDB, m.from, m.create, value, &x.rules)
+	evm.Context.Transfer(evm.StateDB, m.from, m.create, value, &x.rules)
 
 	contract := vm.NewContract(m.from, m.create, value, budget, nil)
 	contract.SetCallCode(common.Hash{}, m.input)
 	contract.IsDeployment = true
-	code, err := x.evm.Run(contract, nil, false)
+	code, err := evm.Run(contract, nil, false)
 	if err == nil && !contract.Gas.ChargeExecutionOnly(createDataGasByte*uint64(len(code))) {
 		err = vm.ErrCodeStoreOutOfGas
 	}
@@ -154,7 +175,7 @@ func result(ret []byte, gasUsed, base uint64, err error) outcome {
 
 // apply executes a transaction as number index of the block and gives its receipt.
 func (x *execution) apply(tx *Transaction, index int) *Receipt {
-	m := message{from: tx.Sender, input: tx.Input}
+	m := message{from: tx.Sender, index: index, input: tx.Input}
 	if tx.Version >= 1 && len(tx.Value) > 2 {
 		m.value, _ = new(big.Int).SetString(tx.Value[2:], 16)
 	}

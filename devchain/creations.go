@@ -1,0 +1,191 @@
+package devchain
+
+import (
+	"math/big"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/core/tracing"
+	"github.com/ethereum/go-ethereum/core/types"
+	"github.com/ethereum/go-ethereum/core/vm"
+	"github.com/ethereum/go-ethereum/crypto"
+	"github.com/holiman/uint256"
+)
+
+// creations gives the contracts that contracts create the addresses that a node
+// gives them, while go-ethereum's EVM insists on its own.
+//
+// While a transaction runs, a contract that it creates goes by the address that
+// the EVM derives; this address is an alias. The state under the alias is that of
+// the real address (aliasState). What a contract can see of an alias, the results
+// of ADDRESS, CALLER, CREATE and CREATE2, is replaced on its stack before its next
+// instruction (hooks). Following every instruction is slow, so a message runs
+// this way only after it was seen to create a contract.
+type creations struct {
+	block uint64
+	index int // of the transaction in the block
+	calls int // and creations inside the transaction so far
+
+	real map[common.Address]common.Address // by alias
+	last map[int]byte                      // the instruction before, by depth, when its result may be an alias
+	salt common.Hash                       // of the CREATE2 that is about to begin
+}
+
+func newCreations(block uint64, index int) *creations {
+	return &creations{block: block, index: index, real: map[common.Address]common.Address{}, last: map[int]byte{}}
+}
+
+// of is the real address behind an alias, or the address itself.
+func (c *creations) of(addr common.Address) common.Address {
+	if real, ok := c.real[addr]; ok {
+		return real
+	}
+	return addr
+}
+
+func (c *creations) hooks() *tracing.Hooks {
+	return &tracing.Hooks{OnEnter: c.onEnter, OnOpcode: c.onOpcode}
+}
+
+func (c *creations) onEnter(depth int, typ byte, from, to common.Address, input []byte, _ uint64, _ *big.Int) {
+	delete(c.last, depth+1)
+	if depth == 0 {
+		return // the transaction itself
+	}
+	c.calls++
+	switch vm.OpCode(typ) {
+	case vm.CREATE:
+		c.real[to] = contractAddress(c.block, c.index, c.calls)
+	case vm.CREATE2:
+		c.real[to] = crypto.CreateAddress2(c.of(from), c.salt, crypto.Keccak256(input))
+	}
+}
+
+func (c *creations) onOpcode(_ uint64, op byte, _, _ uint64, scope tracing.OpContext, _ []byte, depth int, _ error) {
+	// The slice is the stack itself; changing it is the purpose of all this.
+	stack := scope.StackData()
+	if _, ok := c.last[depth]; ok && len(stack) > 0 {
+		top := &stack[len(stack)-1]
+		if real, ok := c.real[common.Address(top.Bytes20())]; ok {
+			top.SetBytes(real[:])
+		}
+		delete(c.last, depth)
+	}
+	switch vm.OpCode(op) {
+	case vm.CREATE2:
+		if len(stack) >= 4 {
+			c.salt = stack[len(stack)-4].Bytes32()
+		}
+		c.last[depth] = op
+	case vm.ADDRESS, vm.CALLER, vm.CREATE:
+		c.last[depth] = op
+	}
+}
+
+// creationWatch notices that a contract creates another one.
+type creationWatch struct {
+	evmState
+	seen *bool
+}
+
+// SetNonce is what go-ethereum does first when a contract creates another one.
+func (s creationWatch) SetNonce(addr common.Address, nonce uint64, why tracing.NonceChangeReason) {
+	if why == tracing.NonceChangeContractCreator {
+		*s.seen = true
+	}
+	s.evmState.SetNonce(addr, nonce, why)
+}
+
+// aliasState is a state in which aliases stand for the real addresses.
+type aliasState struct {
+	evmState
+	c *creations
+}
+
+func (s aliasState) CreateAccount(a common.Address)  { s.evmState.CreateAccount(s.c.of(a)) }
+func (s aliasState) CreateContract(a common.Address) { s.evmState.CreateContract(s.c.of(a)) }
+
+func (s aliasState) SubBalance(a common.Address, v *uint256.Int, why tracing.BalanceChangeReason) uint256.Int {
+	return s.evmState.SubBalance(s.c.of(a), v, why)
+}
+
+func (s aliasState) AddBalance(a common.Address, v *uint256.Int, why tracing.BalanceChangeReason) uint256.Int {
+	return s.evmState.AddBalance(s.c.of(a), v, why)
+}
+
+func (s aliasState) GetBalance(a common.Address) *uint256.Int {
+	return s.evmState.GetBalance(s.c.of(a))
+}
+
+func (s aliasState) GetNonce(a common.Address) uint64 { return s.evmState.GetNonce(s.c.of(a)) }
+
+func (s aliasState) SetNonce(a common.Address, n uint64, why tracing.NonceChangeReason) {
+	s.evmState.SetNonce(s.c.of(a), n, why)
+}
+
+func (s aliasState) GetCodeHash(a common.Address) common.Hash {
+	return s.evmState.GetCodeHash(s.c.of(a))
+}
+
+func (s aliasState) GetCode(a common.Address) []byte { return s.evmState.GetCode(s.c.of(a)) }
+
+func (s aliasState) SetCode(a common.Address, code []byte, why tracing.CodeChangeReason) []byte {
+	return s.evmState.SetCode(s.c.of(a), code, why)
+}
+
+func (s aliasState) GetCodeSize(a common.Address) int { return s.evmState.GetCodeSize(s.c.of(a)) }
+
+func (s aliasState) GetStateAndCommittedState(a common.Address, k common.Hash) (common.Hash, common.Hash) {
+	return s.evmState.GetStateAndCommittedState(s.c.of(a), k)
+}
+
+func (s aliasState) GetState(a common.Address, k common.Hash) common.Hash {
+	return s.evmState.GetState(s.c.of(a), k)
+}
+
+func (s aliasState) SetState(a common.Address, k, v common.Hash) common.Hash {
+	return s.evmState.SetState(s.c.of(a), k, v)
+}
+
+func (s aliasState) GetTransientState(a common.Address, k common.Hash) common.Hash {
+	return s.evmState.GetTransientState(s.c.of(a), k)
+}
+
+func (s aliasState) SetTransientState(a common.Address, k, v common.Hash) {
+	s.evmState.SetTransientState(s.c.of(a), k, v)
+}
+
+func (s aliasState) SelfDestruct(a common.Address) { s.evmState.SelfDestruct(s.c.of(a)) }
+
+func (s aliasState) HasSelfDestructed(a common.Address) bool {
+	return s.evmState.HasSelfDestructed(s.c.of(a))
+}
+
+func (s aliasState) Exist(a common.Address) bool { return s.evmState.Exist(s.c.of(a)) }
+func (s aliasState) Touch(a common.Address)      { s.evmState.Touch(s.c.of(a)) }
+func (s aliasState) Empty(a common.Address) bool { return s.evmState.Empty(s.c.of(a)) }
+
+func (s aliasState) AddressInAccessList(a common.Address) bool {
+	return s.evmState.AddressInAccessList(s.c.of(a))
+}
+
+func (s aliasState) SlotInAccessList(a common.Address, k common.Hash) (bool, bool) {
+	return s.evmState.SlotInAccessList(s.c.of(a), k)
+}
+
+func (s aliasState) AddAddressToAccessList(a common.Address) {
+	s.evmState.AddAddressToAccessList(s.c.of(a))
+}
+
+func (s aliasState) AddSlotToAccessList(a common.Address, k common.Hash) {
+	s.evmState.AddSlotToAccessList(s.c.of(a), k)
+}
+
+func (s aliasState) AddLog(log *types.Log) {
+	log.Address = s.c.of(log.Address)
+	s.evmState.AddLog(log)
+}
+
+var (
+	_ vm.StateDB = creationWatch{}
+	_ vm.StateDB = aliasState{}
+)

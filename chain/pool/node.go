@@ -1,0 +1,298 @@
+package pool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/bcosgate/bcosgate/chain"
+)
+
+var (
+	errNotDialled = errors.New("not dialled yet")
+	errEnded      = errors.New("the connection ended")
+)
+
+// node is one node with its connections. It is online while one of them stands.
+type node struct {
+	pool  *Pool
+	name  string
+	slots []*slot
+
+	mu      sync.Mutex
+	up      int       // connections that stand
+	since   time.Time // of the last change between online and offline
+	lastErr error     // why the last dial failed or the last connection ended; nil while all is well
+	told    string    // the last error that was logged while offline
+}
+
+// slot is the place of one connection. Its goroutine dials and dials again.
+type slot struct {
+	node     *node
+	inFlight atomic.Int64
+
+	mu   sync.Mutex
+	conn Conn // nil while there is none
+}
+
+// NodeStatus is what the API shows of a node.
+type NodeStatus struct {
+	Node        string
+	Online      bool
+	Connections int        // that stand
+	Head        uint64     // newest block the node told of; 0 while offline
+	InFlight    int        // requests that wait for answers
+	Since       time.Time  // when it went online or offline
+	Error       string     // the last problem, empty when all connections stand
+	Kind        chain.Kind // of that problem, empty when it has none
+}
+
+// Nodes is the state of all nodes, in the order of the configuration.
+func (p *Pool) Nodes() []NodeStatus {
+	out := make([]NodeStatus, len(p.nodes))
+	for i, n := range p.nodes {
+		out[i] = n.status()
+	}
+	return out
+}
+
+func (n *node) status() NodeStatus {
+	n.mu.Lock()
+	s := NodeStatus{Node: n.name, Online: n.up > 0, Connections: n.up, Since: n.since}
+	if n.lastErr != nil {
+		s.Error, s.Kind = n.lastErr.Error(), chain.KindOf(n.lastErr)
+	}
+	n.mu.Unlock()
+	for _, slot := range n.slots {
+		s.InFlight += int(slot.inFlight.Load())
+		if c := slot.candidate(); c != nil {
+			s.Head = max(s.Head, c.head.Number)
+		}
+	}
+	return s
+}
+
+// problems names each node and its last error, for people.
+func (p *Pool) problems() string {
+	texts := make([]string, len(p.nodes))
+	for i, n := range p.nodes {
+		n.mu.Lock()
+		err := n.lastErr
+		n.mu.Unlock()
+		if err == nil {
+			err = errEnded
+		}
+		texts[i] = n.name + ": " + err.Error()
+	}
+	return strings.Join(texts, "; ")
+}
+
+// keep holds a connection to the node until ctx ends.
+func (s *slot) keep(ctx context.Context) {
+	n, cfg := s.node, &s.node.pool.cfg
+	for failures := 0; ctx.Err() == nil; {
+		conn, err := s.dial(ctx)
+		if err != nil {
+			if ctx.Err() != nil {
+				return
+			}
+			n.failed(err)
+		} else {
+			stood := time.Now()
+			s.hold(ctx, conn)
+			if time.Since(stood) >= cfg.BackoffMax {
+				failures = 0
+			}
+		}
+		limit := cfg.BackoffMax
+		if failures < 30 { // beyond, the shift would overflow
+			limit = min(limit, cfg.BackoffMin<<failures)
+		}
+		failures++
+		select {
+		case <-time.After(rand.N(limit)):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// dial opens a connection and makes sure that it leads to the pool's chain.
+func (s *slot) dial(ctx context.Context) (Conn, error) {
+	p := s.node.pool
+	ctx, cancel := context.WithTimeout(ctx, p.cfg.DialTimeout)
+	defer cancel()
+	conn, err := p.cfg.Dial(ctx, s.node.name)
+	if err != nil {
+		return nil, err
+	}
+	id, err := conn.Identity(ctx)
+	if err == nil {
+		err = p.agree(id)
+	}
+	if err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	return conn, nil
+}
+
+// hold lends the connection out until it or ctx ends.
+func (s *slot) hold(ctx context.Context, conn Conn) {
+	s.mu.Lock()
+	s.conn = conn
+	s.mu.Unlock()
+	s.node.connected()
+
+	select {
+	case <-conn.Done():
+	case <-ctx.Done():
+	}
+
+	s.mu.Lock()
+	s.conn = nil
+	s.mu.Unlock()
+	_, err := conn.Head(context.Background()) // says why it ended, if it did by itself
+	_ = conn.Close()
+	if err == nil {
+		err = errEnded
+	}
+	s.node.disconnected(err, ctx.Err() != nil)
+}
+
+// connected counts a new connection.
+func (n *node) connected() {
+	n.mu.Lock()
+	n.up++
+	first := n.up == 1
+	if first {
+		n.since, n.told = time.Now(), ""
+	}
+	if n.up == len(n.slots) {
+		n.lastErr = nil
+	}
+	n.mu.Unlock()
+	if first {
+		n.pool.log.Info("node online", "node", n.name)
+	}
+	n.pool.announce()
+}
+
+// disconnected counts the end of a connection.
+func (n *node) disconnected(err error, stopping bool) {
+	n.mu.Lock()
+	n.up--
+	n.lastErr = err
+	last := n.up == 0
+	if last {
+		n.since, n.told = time.Now(), err.Error()
+	}
+	n.mu.Unlock()
+	if last && !stopping {
+		n.pool.log.Warn("node offline", "node", n.name, "error", err)
+	}
+	n.pool.announce()
+}
+
+// failed notes a dial that failed. While the node is offline each new reason is
+// logged once.
+func (n *node) failed(err error) {
+	n.mu.Lock()
+	n.lastErr = err
+	tell := n.up == 0 && n.told != err.Error()
+	if tell {
+		n.told = err.Error()
+	}
+	n.mu.Unlock()
+	if tell {
+		n.pool.log.Warn("node cannot be reached", "node", n.name, "error", err)
+	}
+	n.pool.announce()
+}
+
+// candidate is a connection that can be leased, and the head it knew when looked at.
+type candidate struct {
+	*slot
+	conn Conn
+	head chain.Head
+}
+
+func (s *slot) candidate() *candidate {
+	s.mu.Lock()
+	conn := s.conn
+	s.mu.Unlock()
+	if conn == nil {
+		return nil
+	}
+	head, err := conn.Head(context.Background())
+	if err != nil {
+		return nil // it has just ended
+	}
+	return &candidate{slot: s, conn: conn, head: head}
+}
+
+// lease counts a request on its connection while it lasts.
+func lease[T any](c *candidate, ask func(Conn) (T, error)) (T, error) {
+	c.inFlight.Add(1)
+	defer c.inFlight.Add(-1)
+	return ask(c.conn)
+}
+
+// online gives all connections that stand, without those of one node.
+func (p *Pool) online(without *node) []*candidate {
+	var out []*candidate
+	for _, n := range p.nodes {
+		if n == without {
+			continue
+		}
+		for _, s := range n.slots {
+			if c := s.candidate(); c != nil {
+				out = append(out, c)
+			}
+		}
+	}
+	return out
+}
+
+// maxLag is how many blocks a node may be behind the highest and still be asked:
+// notifications of one block reach us at slightly different times.
+const maxLag = 1
+
+// choose gives the connection with the fewest requests in flight: on the
+// preferred node if it is online, else on nodes at the head. Nil when there is
+// none.
+func (p *Pool) choose(preferred string, without *node) *candidate {
+	all := p.online(without)
+	var highest uint64
+	for _, c := range all {
+		highest = max(highest, c.head.Number)
+	}
+	var best, wanted *candidate
+	start := rand.IntN(max(len(all), 1)) // so that equals share the work
+	for i := range all {
+		c := all[(start+i)%len(all)]
+		if c.node.name == preferred && (wanted == nil || c.inFlight.Load() < wanted.inFlight.Load()) {
+			wanted = c
+		}
+		if c.head.Number+maxLag >= highest && (best == nil || c.inFlight.Load() < best.inFlight.Load()) {
+			best = c
+		}
+	}
+	if wanted != nil {
+		return wanted
+	}
+	return best
+}
+
+// String names the node in messages.
+func (s NodeStatus) String() string {
+	state := "online"
+	if !s.Online {
+		state = "offline"
+	}
+	return fmt.Sprintf("%s %s (%s)", s.Node, state, s.Error)
+}

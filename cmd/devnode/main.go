@@ -19,9 +19,15 @@ import (
 const behavesAs = "3.16.4"
 
 func main() {
+	signals := []os.Signal{syscall.SIGTERM}
+	// Started in the background (start_all.sh), it is not for Ctrl-C at the
+	// terminal, and asking for the signal would undo that.
+	if !signal.Ignored(syscall.SIGINT) {
+		signals = append(signals, syscall.SIGINT)
+	}
 	// The second signal ends the process at once: NotifyContext lets go of it
 	// when the first one has come.
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), signals...)
 	context.AfterFunc(ctx, stop)
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }

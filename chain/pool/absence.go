@@ -34,7 +34,7 @@ func (p *Pool) ProveAbsent(ctx context.Context, tx common.Hash, blockLimit uint6
 	pending := ""
 	asked := map[*node]bool{}
 	var lastErr error
-	for len(proof.Witnesses) < needed {
+	for answered := 0; answered < needed; {
 		witness := p.witness(asked)
 		if witness == nil {
 			break
@@ -50,8 +50,10 @@ func (p *Pool) ProveAbsent(ctx context.Context, tx common.Hash, blockLimit uint6
 			return chain.Absence{}, &chain.Error{Kind: chain.KindExists, Sent: chain.SentYes, Op: op, Node: witness.node.name,
 				Msg: fmt.Sprintf("transaction %s is in block %d", tx, found.BlockNumber)}
 		case head <= blockLimit || head-blockLimit <= absenceMargin:
+			answered++
 			pending = fmt.Sprintf("block %d at %s; it may land up to block %d, and is certainly dead from block %d on", head, witness.node.name, blockLimit, blockLimit+absenceMargin+1)
 		default:
+			answered++
 			proof.Witnesses = append(proof.Witnesses, witness.node.name)
 			if len(proof.Witnesses) == 1 || head < proof.Head {
 				proof.Head = head

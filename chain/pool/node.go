@@ -3,7 +3,6 @@ package pool
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -286,13 +285,4 @@ func (p *Pool) choose(preferred string, without *node) *candidate {
 		return wanted
 	}
 	return best
-}
-
-// String names the node in messages.
-func (s NodeStatus) String() string {
-	state := "online"
-	if !s.Online {
-		state = "offline"
-	}
-	return fmt.Sprintf("%s %s (%s)", s.Node, state, s.Error)
 }

@@ -212,21 +212,18 @@ func (p *Pool) agree(id chain.Identity) error {
 }
 
 // Head is the highest head that any online node told.
-func (p *Pool) Head(ctx context.Context) (chain.Head, error) {
+func (p *Pool) Head(context.Context) (chain.Head, error) {
 	var best chain.Head
 	leases := p.online(nil)
 	if len(leases) == 0 {
 		return best, p.unavailable("head", nil)
 	}
 	for _, c := range leases {
-		if c.head.At.IsZero() {
-			continue
-		}
 		if best.At.IsZero() || c.head.Number > best.Number || c.head.Number == best.Number && c.head.At.After(best.At) {
 			best = c.head
 		}
 	}
-	return best, ctx.Err()
+	return best, nil
 }
 
 // Identity is that of the first node that came online; it stays when all nodes
@@ -261,7 +258,8 @@ func (p *Pool) Code(ctx context.Context, addr common.Address) ([]byte, error) {
 	return read(p, "code", func(c Conn) ([]byte, error) { return c.Code(ctx, addr) })
 }
 
-// read asks one node, and once another when the connection broke.
+// read asks one node, and once another when the connection broke; another
+// connection of the same node when there is no other.
 func read[T any](p *Pool, op string, ask func(Conn) (T, error)) (T, error) {
 	var none T
 	first := p.choose("", nil)
@@ -274,6 +272,9 @@ func read[T any](p *Pool, op string, ask func(Conn) (T, error)) (T, error) {
 	}
 	second := p.choose("", first.node)
 	if second == nil {
+		second = p.choose("", nil)
+	}
+	if second == nil || second.conn == first.conn {
 		return none, err
 	}
 	return lease(second, ask)
@@ -298,6 +299,9 @@ func (p *Pool) Send(ctx context.Context, tx chain.SignedTx) (chain.Receipt, erro
 	}
 	second := p.choose("", first.node)
 	if second == nil {
+		second = p.choose("", nil)
+	}
+	if second == nil || second.conn == first.conn {
 		return receipt, err
 	}
 	return send(second)

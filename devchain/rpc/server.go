@@ -40,6 +40,9 @@ type Config struct {
 	// A silent WebSocket peer is pinged after PingAfter and given up after
 	// CloseAfter; 0 is 5 s and 10 s, as a node has it.
 	PingAfter, CloseAfter time.Duration
+	// WriteTimeout is how long a WebSocket peer may take to accept one message
+	// before it is given up; 0 is 30 s.
+	WriteTimeout time.Duration
 
 	Logger *slog.Logger // nil: no log
 }
@@ -55,6 +58,9 @@ func (c Config) Validate() error {
 	}
 	if c.PingAfter < 0 || c.CloseAfter < 0 || c.CloseAfter > 0 && c.CloseAfter <= c.PingAfter {
 		errs = append(errs, errors.New("the time of silence before a close must be longer than that before a ping"))
+	}
+	if c.WriteTimeout < 0 {
+		errs = append(errs, errors.New("the time to accept a message must be positive"))
 	}
 	return errors.Join(errs...)
 }
@@ -94,6 +100,9 @@ func NewServer(cfg Config) (*Server, error) {
 	}
 	if cfg.CloseAfter == 0 {
 		cfg.CloseAfter = max(10*time.Second, 2*cfg.PingAfter)
+	}
+	if cfg.WriteTimeout == 0 {
+		cfg.WriteTimeout = 30 * time.Second
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)

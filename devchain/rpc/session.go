@@ -26,8 +26,6 @@ const (
 	maxNotices = 1024
 	// maxQueuedBytes of unsent answers; above it the session is closed, too.
 	maxQueuedBytes = 256 << 20
-	// writeTimeout closes the session of a peer that does not take a message.
-	writeTimeout = 30 * time.Second
 )
 
 // outgoing is a message on its way; done is called when it was sent or dropped.
@@ -215,7 +213,7 @@ func (s *session) write(ctx context.Context) error {
 }
 
 func (s *session) writeOne(ctx context.Context, m outgoing) error {
-	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	ctx, cancel := context.WithTimeout(ctx, s.server.cfg.WriteTimeout)
 	defer cancel()
 	err := s.ws.Write(ctx, websocket.MessageBinary, m.data)
 	s.queued.Add(-int64(len(m.data)))

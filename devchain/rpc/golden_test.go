@@ -1,0 +1,81 @@
+package rpc
+
+import (
+	"bufio"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// notHere are methods of a real node that this one does not have (yet).
+var notHere = []string{"newBlockFilter", "newPendingTransactionFilter", "newFilter", "getFilterChanges", "getFilterLogs", "uninstallFilter", "getLogs"}
+
+// TestErrorsAreThoseOfTheRecordedNode puts every recorded request that a node
+// refused to an empty chain and compares code, text, id and jsonrpc. Requests
+// whose refusal depends on what was on that chain are left out.
+func TestErrorsAreThoseOfTheRecordedNode(t *testing.T) {
+	t.Parallel()
+	folder := os.Getenv("BCOSGATE_GOLDEN")
+	if folder == "" {
+		t.Skip("BCOSGATE_GOLDEN is not set: it names the folder of the node recordings, with fisco3 in it")
+	}
+	e := newWorld(t, 1, -1).endpoint(nil)
+	compared := 0
+	for _, name := range []string{"envelope.txt", "lookup.txt", "call.txt", "config.txt", "send.txt"} {
+		file, err := os.Open(filepath.Join(folder, "fisco3", "rpc", name))
+		require.NoError(t, err)
+		lines := bufio.NewScanner(file)
+		lines.Buffer(nil, 64<<20)
+		var sent string
+		for lines.Scan() {
+			if text, ok := strings.CutPrefix(lines.Text(), "> "); ok {
+				sent = strings.ReplaceAll(text, `\n`, "\n")
+				continue
+			}
+			want, ok := strings.CutPrefix(lines.Text(), "< ")
+			if !ok || !strings.HasPrefix(want, `{"error"`) || dependsOnTheChain(sent, want) {
+				continue
+			}
+			compared++
+			require.Equal(t, withoutDump(t, want), withoutDump(t, e.post(sent)), "%s: %s", name, sent)
+		}
+		require.NoError(t, lines.Err())
+		require.NoError(t, file.Close())
+	}
+	require.Greater(t, compared, 100)
+}
+
+func dependsOnTheChain(sent, want string) bool {
+	for _, method := range notHere {
+		if strings.Contains(sent, `"`+method+`"`) {
+			return true
+		}
+	}
+	// Pool refusals speak of transactions that are on the other chain; cut
+	// transactions name the place in the decoder of the node.
+	return strings.Contains(want, `"code":1000`) && strings.Contains(sent, "sendTransaction") || strings.Contains(want, "buffer overflow")
+}
+
+// withoutDump keeps the last line of a diagnostic dump: the rest names source files.
+func withoutDump(t *testing.T, answer string) any {
+	t.Helper()
+	var a struct {
+		Error struct {
+			Code    int
+			Message string
+		}
+		ID      int64
+		JSONRPC string
+	}
+	require.NoError(t, json.Unmarshal([]byte(answer), &a), answer)
+	if a.Error.Code == codeOther {
+		_, what, found := strings.Cut(a.Error.Message, "std::exception::what: ")
+		require.True(t, found, a.Error.Message)
+		a.Error.Message, _, _ = strings.Cut(what, "\n")
+	}
+	return a
+}

@@ -58,6 +58,9 @@ func ParseABI(data []byte) (*ABI, error) {
 	if err := json.Unmarshal(data, &entries); err != nil {
 		return nil, fmt.Errorf("ABI is not a JSON array of functions, events and errors: %w", err)
 	}
+	if entries == nil {
+		return nil, errors.New("ABI is null, not a JSON array of functions, events and errors")
+	}
 	var compact bytes.Buffer
 	if err := json.Compact(&compact, data); err != nil {
 		return nil, fmt.Errorf("ABI is not JSON: %w", err)

@@ -86,11 +86,13 @@ func TestABISaysWhichFunctionsThereAre(t *testing.T) {
 func TestParseABIRefuses(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"":         "ABI is not a JSON array of functions, events and errors",
-		"null x":   "ABI is not a JSON array",
-		`"x"`:      "ABI is not a JSON array",
-		`{"a":1}`:  `ABI is neither a JSON array nor an object with an array "abi"`,
-		`{"abi":1`: "ABI is not JSON",
+		"":             "ABI is not a JSON array of functions, events and errors",
+		"null x":       "ABI is not a JSON array",
+		"null":         "ABI is null",
+		`{"abi":null}`: "ABI is null",
+		`"x"`:          "ABI is not a JSON array",
+		`{"a":1}`:      `ABI is neither a JSON array nor an object with an array "abi"`,
+		`{"abi":1`:     "ABI is not JSON",
 		`[{"type":"function","name":"f","inputs":[{"name":"c","type":"Color"}]}]`:                            `ABI entry 1 (function "f"): parameter 1 "c": unknown type "Color"`,
 		`[{"type":"function","name":"f","inputs":[{"type":"uint8[3"}]}]`:                                     `array brackets "[3" are broken`,
 		`[{"type":"function","name":"f","inputs":[{"type":"uint8[3]x"}]}]`:                                   `array brackets "x" are broken`,

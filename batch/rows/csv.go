@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -85,10 +86,9 @@ func NewCSV(r io.Reader, opt CSVOptions) (*CSV, error) {
 	case foreign != "":
 		c.fault = &Fault{Reason: foreign}
 	default:
-		err = c.readHeader()
-	}
-	if err != nil && err != io.EOF {
-		return nil, err
+		if err := c.readHeader(); err != nil {
+			return nil, err
+		}
 	}
 	return c, nil
 }
@@ -110,7 +110,7 @@ func (c *CSV) Encoding() string {
 func (c *CSV) readHeader() error {
 	fault, err := c.readRecord()
 	switch {
-	case err == io.EOF:
+	case errors.Is(err, errEnd):
 		c.fault = &Fault{Reason: "is empty"}
 		return nil
 	case err != nil:
@@ -179,7 +179,7 @@ func (c *CSV) Next() (Row, error) {
 		return Row{}, io.EOF
 	}
 	fault, err := c.readRecord()
-	if err == io.EOF {
+	if errors.Is(err, errEnd) {
 		c.ended = true
 		if c.row == 0 {
 			return Row{}, &Fault{Reason: "has a header but no data rows"}

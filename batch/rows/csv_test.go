@@ -247,7 +247,7 @@ func TestCSVRowsAreBounded(t *testing.T) {
 			require.Len(t, rows, 1)
 			require.Len(t, faults, 1)
 			require.Zero(t, faults[0].Row)
-			require.Contains(t, faults[0].Reason, "row 2 is longer than 16 MiB")
+			require.Contains(t, faults[0].Reason, "row 2 is longer than 4 MiB")
 			require.Equal(t, cell[2], faults[0].Column, "in one line, only the row is known")
 			require.Equal(t, int64(3), faults[0].Line)
 			require.Less(t, input.n, int64(MaxRow+4*blockSize))
@@ -286,6 +286,19 @@ func TestCSVPassesErrorsOfTheReader(t *testing.T) {
 	require.ErrorIs(t, err, broken)
 	var fault *Fault
 	require.False(t, errors.As(err, &fault), "an error of the reader is not the fault of a row")
+
+	// An end that is wrapped is a broken input, not its end.
+	broken = fmt.Errorf("connection lost: %w", io.EOF)
+	for _, format := range []Format{FormatCSV, FormatNDJSON} {
+		text := map[Format]string{FormatCSV: "a\n1\n", FormatNDJSON: "{}\n"}[format]
+		r, err := New(format, io.MultiReader(strings.NewReader(strings.Repeat(text, blockSize)), iotest.ErrReader(broken)), CSVOptions{})
+		require.NoError(t, err)
+		for err == nil {
+			_, err = r.Next()
+		}
+		require.ErrorIs(t, err, broken)
+		require.NotEqual(t, io.EOF, err)
+	}
 }
 
 func TestCSVOptionsAreChecked(t *testing.T) {

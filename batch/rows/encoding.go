@@ -3,6 +3,7 @@ package rows
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -118,7 +119,7 @@ func detectEncoding(block []byte, whole bool) encoding {
 func mostlyGB18030(block []byte, whole bool) bool {
 	text := make([]byte, 4*len(block)+4)
 	n, _, err := simplifiedchinese.GB18030.NewDecoder().Transform(text, block, whole)
-	if err != nil && err != transform.ErrShortSrc {
+	if err != nil && !errors.Is(err, transform.ErrShortSrc) {
 		return false
 	}
 	var broken, good int

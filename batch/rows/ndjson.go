@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -65,7 +66,7 @@ func (n *NDJSON) Next() (Row, error) {
 	}
 	for {
 		line, tooLong, err := n.lines.next(MaxRow)
-		if err == io.EOF {
+		if errors.Is(err, errEnd) {
 			n.ended = true
 			if n.row == 0 {
 				return Row{}, &Fault{Reason: "has no rows"}
@@ -73,7 +74,7 @@ func (n *NDJSON) Next() (Row, error) {
 			return Row{}, io.EOF
 		}
 		if err != nil {
-			return Row{}, fmt.Errorf("read input: %w", err)
+			return Row{}, err
 		}
 		if tooLong {
 			n.ended = true

@@ -83,7 +83,7 @@ func TestNDJSONRowsAreBounded(t *testing.T) {
 	rows, faults := readAll(t, r)
 	require.Len(t, rows, 1)
 	require.Len(t, faults, 1)
-	require.Equal(t, "input (line 2): row 2 is longer than 16 MiB", faults[0].Error())
+	require.Equal(t, "input (line 2): row 2 is longer than 4 MiB", faults[0].Error())
 }
 
 func TestNDJSONPassesErrorsOfTheReader(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"hash"
 	"io"
@@ -21,8 +22,10 @@ const (
 )
 
 // MaxRow is the most bytes that one row may have. It keeps memory flat when a
-// quote is never closed or the input is not text at all.
-const MaxRow = 16 << 20
+// quote is never closed, the input is not text at all, or JSON has a million
+// values in a row, each of which takes many times its text. A transaction of
+// 1 MiB, written as hex, takes half of it.
+const MaxRow = 4 << 20
 
 // New reads r in a named format. It reads the header of a CSV at once. The
 // error is one of r itself, or of the format or the options; everything that is
@@ -97,8 +100,13 @@ type lineReader struct {
 	long []byte
 }
 
+// errEnd is the end of the input. It is told from io.EOF because a reader may
+// wrap io.EOF in an error that means a broken connection, and rows would be
+// lost without a word.
+var errEnd = errors.New("end of input")
+
 // next gives the next line with its line end, valid until the next call, and
-// io.EOF when there is none. tooLong is set when it would exceed limit bytes;
+// errEnd when there is none. tooLong is set when it would exceed limit bytes;
 // the rest of such a line is not read.
 func (l *lineReader) next(limit int) (line []byte, tooLong bool, err error) {
 	part, err := l.br.ReadSlice('\n')
@@ -106,22 +114,25 @@ func (l *lineReader) next(limit int) (line []byte, tooLong bool, err error) {
 		l.line++
 		return part, len(part) > limit, nil
 	}
-	if err != bufio.ErrBufferFull {
-		return nil, false, err
+	if err == io.EOF {
+		return nil, false, errEnd
+	}
+	if !errors.Is(err, bufio.ErrBufferFull) {
+		return nil, false, fmt.Errorf("read input: %w", err)
 	}
 	l.line++
 	l.long = append(l.long[:0], part...)
-	for err == bufio.ErrBufferFull {
+	for errors.Is(err, bufio.ErrBufferFull) {
 		if len(l.long) > limit {
 			return nil, true, nil
 		}
 		part, err = l.br.ReadSlice('\n')
 		l.long = append(l.long, part...)
 	}
-	if err == io.EOF {
-		err = nil
+	if err != nil && err != io.EOF {
+		return nil, false, fmt.Errorf("read input: %w", err)
 	}
-	return l.long, len(l.long) > limit, err
+	return l.long, len(l.long) > limit, nil
 }
 
 // foreignInput says what data is that is known not to be rows, or "".

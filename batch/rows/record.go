@@ -2,13 +2,13 @@ package rows
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
-	"io"
 	"unicode/utf8"
 )
 
 // readRecord parses the next record into buf and ends, skipping empty lines.
-// A fault has no Row yet. The error is io.EOF or one of the input.
+// A fault has no Row yet. The error is errEnd or one of the input.
 func (c *CSV) readRecord() (*Fault, error) {
 	c.buf, c.ends, c.starts, c.suspect = c.buf[:0], c.ends[:0], c.starts[:0], false
 	var line []byte
@@ -71,7 +71,7 @@ func (c *CSV) readQuoted(line []byte) (rest []byte, fault *Fault, err error) {
 		if i < 0 {
 			c.buf = append(c.buf, line...)
 			line, fault, err = c.readLine()
-			if err == io.EOF {
+			if errors.Is(err, errEnd) {
 				fault = c.cellFault(fmt.Sprintf("has a quote that is opened in line %d and never closed", opened))
 				fault.Line = opened
 				return nil, fault, nil
@@ -101,11 +101,8 @@ func (c *CSV) readQuoted(line []byte) (rest []byte, fault *Fault, err error) {
 // readLine gives the next physical line and keeps the bound of a record.
 func (c *CSV) readLine() ([]byte, *Fault, error) {
 	line, tooLong, err := c.lines.next(MaxRow - min(len(c.buf), MaxRow))
-	if err == io.EOF {
-		return nil, nil, io.EOF
-	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("read input: %w", err)
+		return nil, nil, err
 	}
 	if tooLong {
 		c.tooLong = true

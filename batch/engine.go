@@ -1,11 +1,22 @@
 package batch
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
+	"maps"
+	"math"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
 
-	"github.com/bcosgate/bcosgate/batch/rows"
+	"github.com/google/uuid"
+	"golang.org/x/time/rate"
+
 	"github.com/bcosgate/bcosgate/chain"
 )
 
@@ -43,7 +54,7 @@ type Target struct {
 
 // Config is what an Engine is built from.
 type Config struct {
-	Store    *Store
+	Store    *Store // open; the engine does not close it
 	Targets  []Target
 	Logger   *slog.Logger // nil discards
 	Workers  int          // how many transactions are signed at a time; 0 is the number of cores
@@ -59,26 +70,265 @@ type Config struct {
 // attempt of the same item goes out.
 const DefaultBlockLimitAhead = 500
 
-// Engine runs jobs. All methods are safe for concurrent use.
-type Engine struct {
-	*Store // the reading methods
-	cfg    Config
+// Validate lists everything that is wrong with the configuration.
+func (c Config) Validate() error {
+	var errs []error
+	add := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if c.Store == nil {
+		add("there is no store")
+	}
+	if c.Workers < 0 {
+		add("workers is negative")
+	}
+	seen := map[string]bool{}
+	for i, t := range c.Targets {
+		name := t.Info.Name
+		if name == "" {
+			add("target %d has no name", i)
+		}
+		if seen[name] {
+			add("two targets are called %q", name)
+		}
+		seen[name] = true
+		if t.Chain == nil {
+			add("target %q has no chain", name)
+		}
+		if _, ok := t.Accounts[t.DefaultAccount]; t.DefaultAccount != "" && !ok {
+			add("the default account %q of target %q is not among its accounts", t.DefaultAccount, name)
+		}
+		if t.Limits.Rate < 0 || t.Limits.Burst < 0 || t.Limits.InFlight < 0 {
+			add("a limit of target %q is negative", name)
+		}
+	}
+	return errors.Join(errs...)
 }
 
-var errUnbuilt = errors.New("batch: not built yet")
+// target is a Target at work.
+type target struct {
+	Target
+	window  *window
+	rate    *rate.Limiter // nil is no limit
+	lookups chan struct{} // a place for each question about receipts that may be open
+	stats   counters
+}
+
+// Receipts that may be asked for at a time, for one target. They are small
+// questions, but after a break there may be thousands.
+const mostLookups = 64
+
+func newTarget(t Target) *target {
+	if t.DefaultAccount == "" && len(t.Accounts) == 1 {
+		for name := range t.Accounts {
+			t.DefaultAccount = name
+		}
+	}
+	if t.Limits.InFlight == 0 {
+		t.Limits.InFlight = DefaultInFlight
+	}
+	return &target{
+		Target:  t,
+		window:  newWindow(t.Limits.InFlight),
+		rate:    newLimiter(t.Limits.Rate, t.Limits.Burst),
+		lookups: make(chan struct{}, mostLookups),
+	}
+}
+
+func newLimiter(perSecond float64, burst int) *rate.Limiter {
+	if perSecond <= 0 {
+		return nil
+	}
+	if burst <= 0 {
+		burst = max(1, int(math.Ceil(perSecond/20)))
+	}
+	return rate.NewLimiter(rate.Limit(perSecond), burst)
+}
+
+// Engine runs jobs. All methods are safe for concurrent use. The reading
+// methods are those of its Store.
+type Engine struct {
+	*Store
+	cfg     Config
+	log     *slog.Logger
+	targets []*target
+	signing chan struct{} // a place for each transaction that may be signed at a time
+	changed broadcast     // tells of every change of a job's state
+
+	mu      sync.Mutex
+	phase   phase
+	runs    map[string]*run     // by job ID; those that go on, and those that stand still
+	loads   map[string]*loading // by job ID
+	calls   sync.WaitGroup      // calls of begin that were not released
+	soft    context.Context     // ends when nothing new is to be begun
+	hard    context.Context     // ends when answers are no longer waited for
+	endSoft context.CancelCauseFunc
+	endHard context.CancelFunc
+	commits *committer
+	written sync.WaitGroup // the committer
+}
+
+type phase int
+
+const (
+	phaseNew phase = iota
+	phaseStarted
+	phaseStopping
+)
 
 // NewEngine checks cfg and builds an Engine; it starts nothing.
-func NewEngine(cfg Config) (*Engine, error) { return &Engine{Store: cfg.Store, cfg: cfg}, nil }
+func NewEngine(cfg Config) (*Engine, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("batch engine: %w", err)
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Workers == 0 {
+		cfg.Workers = runtime.GOMAXPROCS(0)
+	}
+	if cfg.Observer == nil {
+		cfg.Observer = nobody{}
+	}
+	if cfg.BlockLimitAhead == 0 {
+		cfg.BlockLimitAhead = DefaultBlockLimitAhead
+	}
+	e := &Engine{Store: cfg.Store, cfg: cfg, log: cfg.Logger, signing: make(chan struct{}, cfg.Workers),
+		runs: map[string]*run{}, loads: map[string]*loading{}}
+	for _, t := range cfg.Targets {
+		e.targets = append(e.targets, newTarget(t))
+	}
+	return e, nil
+}
+
+func (e *Engine) target(name string) *target {
+	for _, t := range e.targets {
+		if t.Info.Name == name {
+			return t
+		}
+	}
+	return nil
+}
+
+func (e *Engine) targetNames() string {
+	if len(e.targets) == 0 {
+		return "none"
+	}
+	list := make([]string, len(e.targets))
+	for i, t := range e.targets {
+		list[i] = t.Info.Name
+	}
+	return quoted(list)
+}
+
+func names(accounts map[string]chain.Signer) string {
+	if len(accounts) == 0 {
+		return "none"
+	}
+	return quoted(slices.Sorted(maps.Keys(accounts)))
+}
 
 // Start takes the store for this process (ErrStoreInUse when another has it),
 // removes the rows of broken-off loads and resumes every running job. It
-// returns when that is done; it needs no chain to be reachable. ctx bounds only Start itself.
-func (e *Engine) Start(ctx context.Context) error { return errUnbuilt }
+// returns when that is done; no chain has to be reachable. ctx bounds only
+// Start itself. A stopped engine may be started again.
+func (e *Engine) Start(ctx context.Context) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.phase != phaseNew {
+		return fmt.Errorf("start batch engine: it was started before: %w", ErrState)
+	}
+	if err := e.Store.own(); err != nil {
+		return fmt.Errorf("start batch engine: %w", err)
+	}
+	open, err := e.recover(ctx)
+	if err != nil {
+		e.Store.disown()
+		return fmt.Errorf("start batch engine: %w", err)
+	}
+	e.soft, e.endSoft = context.WithCancelCause(context.Background())
+	e.hard, e.endHard = context.WithCancel(context.Background())
+	e.commits = newCommitter(e.Store, e.log, e.cfg.Observer.Committed)
+	e.written.Go(func() { e.commits.run(e.hard) })
+	e.phase = phaseStarted
+	for _, rec := range open {
+		e.startRun(rec)
+	}
+	return nil
+}
+
+// recover puts the store in order after whatever ended the last engine, and
+// gives the jobs that go on.
+func (e *Engine) recover(ctx context.Context) ([]record, error) {
+	open, err := e.openJobs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var goOn []record
+	for _, rec := range open {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if rec.State != JobLoading {
+			goOn = append(goOn, rec)
+			continue
+		}
+		if err := e.Store.dropItems(rec.seq); err != nil {
+			return nil, fmt.Errorf("remove the rows of job %s, whose load broke off: %w", rec.ID, err)
+		}
+	}
+	return goOn, nil
+}
 
 // Stop sends nothing new, waits until what is in flight is settled or ctx ends,
 // saves, and returns when all goroutines have ended. What is then still in
-// flight is resolved at the next Start. The store stays open.
-func (e *Engine) Stop(ctx context.Context) error { return errUnbuilt }
+// flight is resolved at the next Start. Loads break off. The store stays open.
+func (e *Engine) Stop(ctx context.Context) error {
+	e.mu.Lock()
+	if e.phase != phaseStarted {
+		e.mu.Unlock()
+		return nil
+	}
+	e.phase = phaseStopping
+	e.endSoft(ErrNotStarted)
+	e.mu.Unlock()
+
+	stopHard := context.AfterFunc(ctx, e.endHard)
+	e.calls.Wait()
+	for _, r := range e.allRuns() {
+		<-r.ended
+	}
+	stopHard()
+	e.endHard()
+	close(e.commits.queue)
+	e.written.Wait()
+	for _, t := range e.targets {
+		t.window.rest()
+	}
+
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	clear(e.runs)
+	e.Store.disown()
+	e.phase = phaseNew
+	e.changed.broadcast()
+	return nil
+}
+
+func (e *Engine) allRuns() []*run {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Collect(maps.Values(e.runs))
+}
+
+// begin admits a call that changes something, until release is called.
+func (e *Engine) begin() (release func(), err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.phase != phaseStarted {
+		return nil, ErrNotStarted
+	}
+	e.calls.Add(1)
+	return e.calls.Done, nil
+}
 
 // Create checks spec against the target and the chain and stores a job for it,
 // in state loading. With an idempotency key that the store knows it returns the
@@ -86,34 +336,251 @@ func (e *Engine) Stop(ctx context.Context) error { return errUnbuilt }
 // A spec that cannot work gives a *SpecError, a chain that cannot be asked a
 // *chain.Error.
 func (e *Engine) Create(ctx context.Context, spec Spec) (job Job, created bool, err error) {
-	return Job{}, false, errUnbuilt
+	release, err := e.begin()
+	if err != nil {
+		return Job{}, false, err
+	}
+	defer release()
+	spec, t, signer, err := e.normalize(spec)
+	if err != nil {
+		return Job{}, false, fmt.Errorf("create job: %w", err)
+	}
+	if spec.IdempotencyKey != "" {
+		// Before the chain is asked: a repeated request is answered also when the
+		// chain is not there.
+		old, err := jobByKey(ctx, e.Store.read, spec.IdempotencyKey)
+		if err == nil {
+			return sameSpec(old, spec)
+		}
+		if !errors.Is(err, ErrNotFound) {
+			return Job{}, false, fmt.Errorf("create job: %w", err)
+		}
+	}
+	rec, err := e.plan(ctx, spec, t, signer)
+	if err != nil {
+		return Job{}, false, fmt.Errorf("create job: %w", err)
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		return Job{}, false, fmt.Errorf("create job: %w", err)
+	}
+	rec.ID, rec.Created, rec.nonceRef = id.String(), time.Now(), nonceRef(spec, t.Info, id.String())
+	stored, created, err := e.Store.insertJob(rec)
+	if err != nil {
+		return Job{}, false, fmt.Errorf("create job: %w", err)
+	}
+	if !created {
+		return sameSpec(stored, spec)
+	}
+	e.log.Info("job created", "job", stored.ID, "target", spec.Target, "kind", spec.Kind)
+	return stored.Job, true, nil
 }
 
-// Load reads all rows of r, checks them against the job's contract and stores
-// them. The job becomes ready, or invalid with an *InvalidRowsError. Loading
-// the bytes that the job already has does nothing; other bytes give ErrConflict.
-// A load that breaks off (ctx, an error of the reader) leaves the job loading and empty.
-func (e *Engine) Load(ctx context.Context, jobID string, r rows.Reader) (Job, error) {
-	return Job{}, errUnbuilt
+// sameSpec gives the job that an idempotency key belongs to.
+func sameSpec(old record, spec Spec) (Job, bool, error) {
+	a, errA := json.Marshal(old.Spec)
+	b, errB := json.Marshal(spec)
+	if errA != nil || errB != nil || !bytes.Equal(a, b) {
+		return Job{}, false, fmt.Errorf("the idempotency key %q belongs to job %s, whose spec is another: %w", spec.IdempotencyKey, old.ID, ErrConflict)
+	}
+	return old.Job, false, nil
 }
 
 // Run starts sending a ready job and returns at once. A running job that stands
-// still with a Reason is tried again; a job that is running or done is left as it is.
-func (e *Engine) Run(ctx context.Context, jobID string) error { return errUnbuilt }
+// still with a Reason is tried again; a job that is running or done is left as
+// it is; any other state gives ErrState.
+func (e *Engine) Run(ctx context.Context, jobID string) error {
+	release, err := e.begin()
+	if err != nil {
+		return err
+	}
+	defer release()
+	rec, err := jobByID(ctx, e.Store.read, jobID)
+	if err != nil {
+		return err
+	}
+	if rec.State == JobReady {
+		if _, err := e.Store.moveJob(rec.seq, JobRunning, time.Now(), JobReady); err != nil {
+			return fmt.Errorf("run job %s: %w", jobID, err)
+		}
+		if rec, err = jobByID(ctx, e.Store.read, jobID); err != nil {
+			return err
+		}
+		e.changed.broadcast()
+	}
+	switch rec.State {
+	case JobRunning, JobCanceling:
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		if e.phase == phaseStarted {
+			e.startRun(rec)
+		}
+		return nil
+	case JobDone:
+		return nil
+	default:
+		return fmt.Errorf("run job %s, which is %s: %w", jobID, rec.State, ErrState)
+	}
+}
 
 // Cancel makes the job send nothing new; what is in flight is settled, then the
-// job is canceled. It returns at once with the job as it is then.
-func (e *Engine) Cancel(ctx context.Context, jobID string) (Job, error) { return Job{}, errUnbuilt }
+// job is canceled. It returns at once with the job as it is then. A load of the
+// job breaks off. A canceled job stays as it is; a done or invalid one gives ErrState.
+func (e *Engine) Cancel(ctx context.Context, jobID string) (Job, error) {
+	release, err := e.begin()
+	if err != nil {
+		return Job{}, err
+	}
+	defer release()
+	rec, err := jobByID(ctx, e.Store.read, jobID)
+	if err != nil {
+		return Job{}, err
+	}
+	if rec.State == JobLoading {
+		if err := e.breakLoad(ctx, jobID); err != nil {
+			return Job{}, err
+		}
+		if _, err := e.Store.moveJob(rec.seq, JobCanceled, time.Now(), JobLoading); err != nil {
+			return Job{}, fmt.Errorf("cancel job %s: %w", jobID, err)
+		}
+	}
+	if _, err := e.Store.moveJob(rec.seq, JobCanceled, time.Now(), JobReady); err != nil {
+		return Job{}, fmt.Errorf("cancel job %s: %w", jobID, err)
+	}
+	moved, err := e.Store.moveJob(rec.seq, JobCanceling, time.Now(), JobRunning)
+	if err != nil {
+		return Job{}, fmt.Errorf("cancel job %s: %w", jobID, err)
+	}
+	if rec, err = jobByID(ctx, e.Store.read, jobID); err != nil {
+		return Job{}, err
+	}
+	if moved {
+		e.mu.Lock()
+		if r := e.runs[jobID]; r != nil && r.cancel() {
+			e.mu.Unlock()
+		} else {
+			if e.phase == phaseStarted {
+				e.startRun(rec)
+			}
+			e.mu.Unlock()
+		}
+		e.log.Info("job is being canceled", "job", jobID)
+	}
+	e.changed.broadcast()
+	switch rec.State {
+	case JobCanceled, JobCanceling:
+		return rec.Job, nil
+	default:
+		return rec.Job, fmt.Errorf("cancel job %s, which is %s: %w", jobID, rec.State, ErrState)
+	}
+}
 
 // Wait blocks until the job is final (nil), it cannot go on (ErrHalted, the
 // reason in Job.Reason), the engine stops (ErrNotStarted) or ctx ends.
-func (e *Engine) Wait(ctx context.Context, jobID string) (Job, error) { return Job{}, errUnbuilt }
-
-// Progress is a snapshot of the job from memory when it is running here, else
-// from the store. It is cheap enough to be asked ten times a second.
-func (e *Engine) Progress(ctx context.Context, jobID string) (Progress, error) {
-	return Progress{}, errUnbuilt
+func (e *Engine) Wait(ctx context.Context, jobID string) (Job, error) {
+	for {
+		next := e.changed.next()
+		job, err := e.Store.Job(ctx, jobID)
+		if err != nil || job.State.Final() {
+			return job, err
+		}
+		e.mu.Lock()
+		r, stopped := e.runs[jobID], e.phase == phaseNew
+		e.mu.Unlock()
+		if r != nil {
+			if reason := r.haltReason(); reason != "" && r.hasEnded() {
+				job.Reason = reason
+				return job, fmt.Errorf("job %s: %w: %s", jobID, ErrHalted, reason)
+			}
+		}
+		if stopped {
+			return job, ErrNotStarted
+		}
+		select {
+		case <-next:
+		case <-ctx.Done():
+			return job, ctx.Err()
+		}
+	}
 }
 
-// Stats is a snapshot of every target, in the order of Config.Targets.
-func (e *Engine) Stats() []TargetStats { return nil }
+// startRun makes a run of the job unless one goes on. mu is held, the engine is
+// started.
+func (e *Engine) startRun(rec record) {
+	if r := e.runs[rec.ID]; r != nil && !r.hasEnded() {
+		return
+	}
+	r := newRun(e, rec)
+	e.runs[rec.ID] = r
+	go r.main()
+}
+
+// loading is a load that goes on.
+type loading struct {
+	end  context.CancelCauseFunc
+	done chan struct{}
+}
+
+// lockLoad makes the caller the only one to load the job. The context ends with
+// ctx, when the job is canceled and when the engine stops.
+func (e *Engine) lockLoad(ctx context.Context, jobID string) (context.Context, func(), error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.loads[jobID] != nil {
+		return nil, nil, fmt.Errorf("job %s is being loaded by another request: %w", jobID, ErrState)
+	}
+	ctx, end := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(e.soft, func() { end(context.Cause(e.soft)) })
+	l := &loading{end: end, done: make(chan struct{})}
+	e.loads[jobID] = l
+	return ctx, func() {
+		stop()
+		end(nil)
+		e.mu.Lock()
+		delete(e.loads, jobID)
+		e.mu.Unlock()
+		close(l.done)
+	}, nil
+}
+
+// breakLoad ends the load of a job, if there is one, and waits for it.
+func (e *Engine) breakLoad(ctx context.Context, jobID string) error {
+	e.mu.Lock()
+	l := e.loads[jobID]
+	e.mu.Unlock()
+	if l == nil {
+		return nil
+	}
+	l.end(fmt.Errorf("job %s was canceled: %w", jobID, ErrState))
+	select {
+	case <-l.done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// broadcast wakes all who wait for the next change.
+type broadcast struct {
+	mu sync.Mutex
+	ch chan struct{}
+}
+
+// next is closed by the next call of broadcast.
+func (b *broadcast) next() <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.ch == nil {
+		b.ch = make(chan struct{})
+	}
+	return b.ch
+}
+
+func (b *broadcast) broadcast() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.ch != nil {
+		close(b.ch)
+		b.ch = nil
+	}
+}

@@ -36,9 +36,11 @@ type InvalidRowsError struct {
 }
 
 // Error gives the first fault and the number of all.
-func (e *InvalidRowsError) Error() string {
+func (e *InvalidRowsError) Error() string { return "rows refused: " + e.summary() }
+
+func (e *InvalidRowsError) summary() string {
 	if len(e.Faults) == 0 {
-		return fmt.Sprintf("job %s: %d faults in the rows", e.JobID, e.Count)
+		return fmt.Sprintf("%d faults", e.Count)
 	}
 	s := e.Faults[0].String()
 	if e.Count > 1 {

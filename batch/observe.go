@@ -1,6 +1,9 @@
 package batch
 
 import (
+	"maps"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/bcosgate/bcosgate/chain"
@@ -48,4 +51,98 @@ type Observer interface {
 	Settled(target string, state ItemState, latency time.Duration)
 	// Committed is called for every group commit: how many rows, and how long it took.
 	Committed(rows int, took time.Duration)
+}
+
+// nobody observes.
+type nobody struct{}
+
+func (nobody) Answered(string, chain.Kind, time.Duration) {}
+func (nobody) Settled(string, ItemState, time.Duration)   {}
+func (nobody) Committed(int, time.Duration)               {}
+
+// counters are the growing numbers of a target.
+type counters struct {
+	signed, sent, lookups atomic.Uint64
+	resolving             atomic.Int64
+
+	mu       sync.Mutex
+	settled  map[ItemState]uint64
+	failures map[chain.Kind]uint64
+}
+
+func (c *counters) countSettled(s ItemState) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.settled == nil {
+		c.settled = map[ItemState]uint64{}
+	}
+	c.settled[s]++
+}
+
+func (c *counters) countFailure(k chain.Kind) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.failures == nil {
+		c.failures = map[chain.Kind]uint64{}
+	}
+	c.failures[k]++
+}
+
+// Stats is a snapshot of every target, in the order of Config.Targets.
+func (e *Engine) Stats() []TargetStats {
+	list := make([]TargetStats, len(e.targets))
+	jobs := map[*target]int{}
+	for _, r := range e.allRuns() {
+		if !r.hasEnded() {
+			jobs[r.target]++
+		}
+	}
+	for i, t := range e.targets {
+		s := TargetStats{Target: t.Info.Name, Jobs: jobs[t], Unknown: int(t.stats.resolving.Load()),
+			Signed: t.stats.signed.Load(), Sent: t.stats.sent.Load(), Lookups: t.stats.lookups.Load()}
+		s.Window, s.InFlight, s.Queued, s.Waiting = t.window.look()
+		t.stats.mu.Lock()
+		s.Settled, s.Failures = maps.Clone(t.stats.settled), maps.Clone(t.stats.failures)
+		t.stats.mu.Unlock()
+		list[i] = s
+	}
+	return list
+}
+
+// meter measures how many items are settled a second, over the last ten
+// seconds. It is guarded by its owner.
+type meter struct {
+	began   time.Time
+	seconds [meterSeconds]int64 // settled in each second, a ring
+	last    int64               // the second that was counted last, since began
+}
+
+const meterSeconds = 10
+
+func (m *meter) add(now time.Time, n int64) {
+	m.advance(now)
+	m.seconds[m.last%meterSeconds] += n
+}
+
+// advance empties the seconds that have passed since the last count.
+func (m *meter) advance(now time.Time) {
+	second := int64(now.Sub(m.began) / time.Second)
+	for i := max(m.last+1, second-meterSeconds+1); i <= second; i++ {
+		m.seconds[i%meterSeconds] = 0
+	}
+	m.last = max(m.last, second)
+}
+
+func (m *meter) rate(now time.Time) float64 {
+	m.advance(now)
+	var sum int64
+	for _, n := range m.seconds {
+		sum += n
+	}
+	// The current second is not over yet; at the start there are fewer than ten.
+	span := min(now.Sub(m.began), (meterSeconds-1)*time.Second+now.Sub(m.began)%time.Second)
+	if span < 100*time.Millisecond {
+		return 0
+	}
+	return float64(sum) / span.Seconds()
 }

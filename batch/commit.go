@@ -1,0 +1,288 @@
+package batch
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"log/slog"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/bcosgate/bcosgate/chain"
+)
+
+// The measures of group commit.
+const (
+	// A transaction of 500 rows costs a twentieth of what 500 transactions cost,
+	// and larger ones gain next to nothing.
+	commitRows = 500
+	// What a lone write waits for company. It is little beside the time of a
+	// block, and keeps a busy engine from writing one page for every row.
+	commitLinger = 4 * time.Millisecond
+	// How many writes may wait; more make their senders wait.
+	commitQueue = 4096
+	// Pause before a failed commit is tried again.
+	commitRetry = time.Second
+)
+
+// attempt is one signed form of an item, as it is kept.
+type attempt struct {
+	number  int
+	hash    common.Hash
+	nonce   string
+	limit   uint64
+	created time.Time
+}
+
+// outcome is the end of an item.
+type outcome struct {
+	state    ItemState
+	attempts int
+	landed   int            // number of the attempt that is in a block, or 0
+	receipt  *chain.Receipt // nil without one
+	kind     string         // a chain.Kind, "reverted" or ""
+	text     string
+	latency  time.Duration
+	settled  time.Time
+}
+
+// note is what the last answer about an attempt was.
+type note struct {
+	number int
+	kind   chain.Kind
+	text   string
+}
+
+// write is one change of one item; it sets at most one of attempt, note and outcome.
+type write struct {
+	job      int64
+	item     int64
+	from, to ItemState // what the counts of the job lose and gain; equal when nothing changes
+	attempt  *attempt
+	note     *note
+	outcome  *outcome
+	settled  *atomic.Int64 // every row of the job up to this one has an outcome
+	done     func(error)   // called once the change is durable or never will be; must not block
+}
+
+// committer is the only writer of attempts and outcomes while an engine runs.
+// It gathers what many goroutines want to write into few transactions.
+type committer struct {
+	store   *Store
+	queue   chan write
+	observe func(rows int, took time.Duration)
+	log     *slog.Logger
+	trouble atomic.Pointer[string] // why the store cannot be written, nil when it can
+}
+
+func newCommitter(s *Store, log *slog.Logger, observe func(int, time.Duration)) *committer {
+	return &committer{store: s, queue: make(chan write, commitQueue), log: log, observe: observe}
+}
+
+// add hands w over and returns before it is durable. It blocks while the queue
+// is full, and must not be called after the queue was closed.
+func (c *committer) add(w write) { c.queue <- w }
+
+// commit hands w over and waits until it is durable.
+func (c *committer) commit(w write) error {
+	done := make(chan error, 1)
+	w.done = func(err error) { done <- err }
+	c.queue <- w
+	return <-done
+}
+
+// run writes until the queue is closed and empty. Once hard has ended, a
+// transaction that fails is not tried again.
+func (c *committer) run(hard context.Context) {
+	linger := time.NewTimer(commitLinger)
+	defer linger.Stop()
+	group := make([]write, 0, commitRows)
+	for w := range c.queue {
+		group = append(group[:0], w)
+		linger.Reset(commitLinger)
+	gather:
+		for len(group) < commitRows {
+			select {
+			case w, ok := <-c.queue:
+				if !ok {
+					break gather
+				}
+				group = append(group, w)
+			case <-linger.C:
+				break gather
+			}
+		}
+		c.flush(hard, group)
+	}
+}
+
+// flush makes a group durable and tells everyone who waits for it.
+func (c *committer) flush(hard context.Context, group []write) {
+	slices.SortStableFunc(group, func(a, b write) int { return cmp.Compare(a.item, b.item) })
+	err := c.persist(hard, group)
+	if err != nil && isConstraint(err) && len(group) > 1 {
+		// One write contradicts the store; the others are not to blame.
+		for _, w := range group {
+			w.done(c.persist(hard, []write{w}))
+		}
+		return
+	}
+	for _, w := range group {
+		w.done(err)
+	}
+}
+
+// persist writes a group in one transaction, and again until it is written: a
+// full disk is mended by people, and until then nobody may go on.
+func (c *committer) persist(hard context.Context, group []write) error {
+	for {
+		began := time.Now()
+		err := c.store.writeGroup(group)
+		if err == nil {
+			c.observe(len(group), time.Since(began))
+			if c.trouble.Swap(nil) != nil {
+				c.log.Info("the store can be written again")
+			}
+			return nil
+		}
+		if isConstraint(err) {
+			return err
+		}
+		text := "the store cannot be written: " + err.Error()
+		if c.trouble.Swap(&text) == nil {
+			c.log.Error("the store cannot be written; trying again", "error", err)
+		}
+		select {
+		case <-hard.Done():
+			return err
+		case <-time.After(commitRetry):
+		}
+	}
+}
+
+func isConstraint(err error) bool {
+	e, ok := errors.AsType[*sqlite.Error](err)
+	return ok && e.Code()&0xff == sqlite3.SQLITE_CONSTRAINT
+}
+
+// statements are the ones that run for every row.
+type statements struct {
+	insertItem, insertAttempt, insertOutcome, noteAttempt, count *sql.Stmt
+}
+
+// The driver prepares a statement once only if nothing follows its end, not
+// even a newline.
+func (p *statements) prepare(ctx context.Context, c *sql.Conn) error {
+	for _, s := range []struct {
+		into **sql.Stmt
+		text string
+	}{
+		{&p.insertItem, `INSERT INTO items (id, ref, recipient, input, source) VALUES (?, ?, ?, ?, ?) ON CONFLICT (job, ref) WHERE ref IS NOT NULL DO NOTHING`},
+		{&p.insertAttempt, `INSERT INTO attempts (item, number, hash, nonce, block_limit, created) VALUES (?, ?, ?, ?, ?, ?)`},
+		{&p.noteAttempt, `UPDATE attempts SET answer_kind = ?, answer = ? WHERE item = ? AND number = ?`},
+		{&p.insertOutcome, `INSERT INTO outcomes (item, state, attempts, landed, block, status, status_name, gas_used, output, contract, error_kind, error, latency, settled)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`},
+		{&p.count, `UPDATE jobs SET submitted = submitted + ?, unknown = unknown + ?, confirmed = confirmed + ?, reverted = reverted + ?,
+			rejected = rejected + ?, canceled = canceled + ?, settled_to = max(settled_to, ?) WHERE seq = ?`},
+	} {
+		st, err := c.PrepareContext(ctx, s.text)
+		if err != nil {
+			return err
+		}
+		*s.into = st
+	}
+	return nil
+}
+
+func (p *statements) close() {
+	for _, st := range []*sql.Stmt{p.insertItem, p.insertAttempt, p.insertOutcome, p.noteAttempt, p.count} {
+		if st != nil {
+			st.Close()
+		}
+	}
+}
+
+// writeGroup makes all changes of a group in one transaction, in the order given.
+func (s *Store) writeGroup(group []write) error {
+	type change struct {
+		counts  Counts
+		settled int64
+	}
+	changes := map[int64]*change{}
+	return s.tx(func(ctx context.Context, _ *sql.Conn) error {
+		for _, w := range group {
+			if err := s.writeOne(ctx, w); err != nil {
+				return err
+			}
+			ch := changes[w.job]
+			if ch == nil {
+				ch = &change{}
+				changes[w.job] = ch
+			}
+			*ch.counts.of(w.from)--
+			*ch.counts.of(w.to)++
+			if w.settled != nil {
+				ch.settled = w.settled.Load()
+			}
+		}
+		for job, ch := range changes {
+			c := ch.counts
+			if _, err := s.stmts.count.ExecContext(ctx, c.Submitted, c.Unknown, c.Confirmed, c.Reverted, c.Rejected, c.Canceled, ch.settled, job); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (s *Store) writeOne(ctx context.Context, w write) error {
+	var err error
+	switch {
+	case w.attempt != nil:
+		a := w.attempt
+		_, err = s.stmts.insertAttempt.ExecContext(ctx, w.item, a.number, a.hash[:], a.nonce, int64(a.limit), a.created.UnixMilli())
+	case w.note != nil:
+		_, err = s.stmts.noteAttempt.ExecContext(ctx, string(w.note.kind), w.note.text, w.item, w.note.number)
+	case w.outcome != nil:
+		o := w.outcome
+		var landed, block, status, name, gas, output, contract any
+		if r := o.receipt; r != nil {
+			landed, block, status, name, gas = o.landed, int64(r.BlockNumber), r.Status, r.StatusName, int64(r.GasUsed)
+			if len(r.Output) > 0 {
+				output = r.Output
+			}
+			if r.Contract != nil {
+				contract = r.Contract.Bytes()
+			}
+		}
+		_, err = s.stmts.insertOutcome.ExecContext(ctx, w.item, string(o.state), o.attempts, landed, block, status, name, gas, output,
+			contract, orNull(o.kind), orNull(o.text), o.latency.Milliseconds(), o.settled.UnixMilli())
+	}
+	return err
+}
+
+// of is the counter of a state.
+func (c *Counts) of(s ItemState) *int64 {
+	switch s {
+	case ItemSubmitted:
+		return &c.Submitted
+	case ItemUnknown:
+		return &c.Unknown
+	case ItemConfirmed:
+		return &c.Confirmed
+	case ItemReverted:
+		return &c.Reverted
+	case ItemRejected:
+		return &c.Rejected
+	case ItemCanceled:
+		return &c.Canceled
+	default:
+		return &c.Queued
+	}
+}

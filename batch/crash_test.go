@@ -1,0 +1,3 @@
+package batch
+
+func childMain() bool { return false }

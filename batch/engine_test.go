@@ -1,0 +1,197 @@
+package batch
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/bcosgate/bcosgate/batch/rows"
+	"github.com/bcosgate/bcosgate/chain"
+)
+
+func TestMain(m *testing.M) {
+	if childMain() {
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
+
+var fakeAccount = fakeSigner{address: common.HexToAddress("0xAcc0000000000000000000000000000000000001")}
+
+// bench is an engine with its store and a chain, for one test.
+type bench struct {
+	t      testing.TB
+	path   string
+	chain  *fakeChain
+	store  *Store
+	engine *Engine
+	config func(*Config)
+}
+
+func newBench(t testing.TB, config ...func(*Config)) *bench {
+	b := &bench{t: t, path: filepath.Join(t.TempDir(), "store.db"), chain: newFakeChain()}
+	if len(config) > 0 {
+		b.config = config[0]
+	}
+	b.start()
+	t.Cleanup(b.stop)
+	return b
+}
+
+func (b *bench) start() {
+	b.t.Helper()
+	var err error
+	b.store, err = OpenStore(context.Background(), b.path)
+	require.NoError(b.t, err)
+	cfg := Config{Store: b.store, Targets: []Target{{
+		Info:     chain.Target{Name: "main", Family: chain.FISCO3, ChainID: "chain0", Group: "group0"},
+		Chain:    b.chain,
+		Accounts: map[string]chain.Signer{"alice": fakeAccount},
+	}}}
+	if b.config != nil {
+		b.config(&cfg)
+	}
+	b.engine, err = NewEngine(cfg)
+	require.NoError(b.t, err)
+	require.NoError(b.t, b.engine.Start(context.Background()))
+}
+
+// stop ends the engine in the hard way: nothing in flight is waited for.
+func (b *bench) stop() {
+	if b.engine == nil {
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	require.NoError(b.t, b.engine.Stop(ctx))
+	require.NoError(b.t, b.store.Close())
+	b.engine = nil
+}
+
+func (b *bench) restart() {
+	b.stop()
+	b.start()
+}
+
+func saveSpec() Spec {
+	return Spec{To: &fakeContract, Function: "save(bytes32 digest,string text)"}
+}
+
+func csvRows(n int) string {
+	var s strings.Builder
+	s.WriteString("digest,text,note\n")
+	for i := range n {
+		fmt.Fprintf(&s, "0x%064x,text %d,untouched %d\n", i+1, i+1, i+1)
+	}
+	return s.String()
+}
+
+func fromCSV(t testing.TB, text string) rows.Reader {
+	r, err := rows.NewCSV(strings.NewReader(text), rows.CSVOptions{})
+	require.NoError(t, err)
+	return r
+}
+
+// run creates, loads and runs a job of n rows.
+func (b *bench) run(spec Spec, n int) Job {
+	b.t.Helper()
+	ctx := context.Background()
+	job, created, err := b.engine.Create(ctx, spec)
+	require.NoError(b.t, err)
+	require.True(b.t, created)
+	require.Equal(b.t, JobLoading, job.State)
+	job, err = b.engine.Load(ctx, job.ID, fromCSV(b.t, csvRows(n)))
+	require.NoError(b.t, err)
+	require.Equal(b.t, JobReady, job.State)
+	require.EqualValues(b.t, n, job.Rows)
+	require.NoError(b.t, b.engine.Run(ctx, job.ID))
+	return job
+}
+
+func (b *bench) wait(id string) Job {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	defer cancel()
+	job, err := b.engine.Wait(ctx, id)
+	if err != nil {
+		p, _ := b.engine.Progress(context.Background(), id)
+		require.NoError(b.t, err, "progress %+v", p)
+	}
+	return job
+}
+
+// verify checks a final job against the chain: every row exactly once.
+func (b *bench) verify(job Job) {
+	b.t.Helper()
+	require.Zero(b.t, b.chain.doubles(), "executed twice")
+	b.chain.with(func(c *fakeChain) {
+		require.Empty(b.t, c.breaches)
+		require.EqualValues(b.t, job.Counts.Confirmed+job.Counts.Reverted, len(c.executed))
+	})
+	b.checkCounts(job.ID)
+}
+
+// checkCounts compares the counts of the job with the states of its items.
+func (b *bench) checkCounts(id string) {
+	b.t.Helper()
+	job, err := b.store.Job(context.Background(), id)
+	require.NoError(b.t, err)
+	items, err := b.store.Items(context.Background(), id, ItemFilter{Limit: 1 << 20})
+	require.NoError(b.t, err)
+	require.EqualValues(b.t, job.Rows, len(items))
+	var counts Counts
+	for i, it := range items {
+		require.EqualValues(b.t, i+1, it.Row)
+		*counts.of(it.State)++
+	}
+	require.Equal(b.t, counts, job.Counts)
+}
+
+func TestJobConfirmsEveryRowOnce(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	job := b.wait(b.run(saveSpec(), 1000).ID)
+	require.Equal(t, JobDone, job.State)
+	require.EqualValues(t, 1000, job.Counts.Confirmed)
+	require.NotNil(t, job.Started)
+	require.NotNil(t, job.Finished)
+	b.verify(job)
+
+	items, err := b.store.Items(context.Background(), job.ID, ItemFilter{After: 41, Limit: 1, History: true})
+	require.NoError(t, err)
+	require.Len(t, items, 1)
+	it := items[0]
+	require.EqualValues(t, 42, it.Row)
+	require.Equal(t, ItemConfirmed, it.State)
+	require.Equal(t, 1, it.Attempts)
+	require.NotNil(t, it.TxHash)
+	require.Equal(t, 0, *it.Status)
+	require.EqualValues(t, 21000, it.GasUsed)
+	require.JSONEq(t, fmt.Sprintf(`["0x%064x","text 42","untouched 42"]`, 42), string(it.Input))
+	require.Len(t, it.History, 1)
+	require.Equal(t, *it.TxHash, it.History[0].TxHash)
+	require.Equal(t, fmt.Sprintf("in block %d", it.Block), it.History[0].Outcome)
+	require.Equal(t, items[0].History[0].BlockLimit >= 510, true)
+}
+
+func TestReportHasTheUsersRowsInTheirOrder(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	job := b.wait(b.run(saveSpec(), 3).ID)
+	var out bytes.Buffer
+	require.NoError(t, b.store.WriteReport(context.Background(), job.ID, ReportCSV, &out))
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	require.Len(t, lines, 4)
+	require.Equal(t, "digest,text,note,_state,_error,_tx_hash,_block,_status,_gas_used,_output,_contract,_attempts,_latency_ms", lines[0])
+	for i, line := range lines[1:] {
+		require.True(t, strings.HasPrefix(line, fmt.Sprintf("0x%064x,text %d,untouched %d,confirmed,,0x", i+1, i+1, i+1)), line)
+	}
+}

@@ -1,0 +1,164 @@
+package batch
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/bcosgate/bcosgate/batch/rows"
+)
+
+// The measures of a load. A group is one transaction; its bytes are bounded
+// because a single row may have megabytes.
+const (
+	loadRows   = 500
+	loadBytes  = 4 << 20
+	keptFaults = 100
+)
+
+// Load reads all rows of r, checks them against the job's contract and stores
+// them. The job becomes ready, or invalid with an *InvalidRowsError. Loading
+// the bytes that the job already has does nothing; other bytes give ErrConflict.
+// A load that breaks off (ctx, an error of the reader) leaves the job loading
+// and empty. A second load of the same job at the same time gives ErrState.
+func (e *Engine) Load(ctx context.Context, jobID string, r rows.Reader) (Job, error) {
+	release, err := e.begin()
+	if err != nil {
+		return Job{}, err
+	}
+	defer release()
+	ctx, unlock, err := e.lockLoad(ctx, jobID)
+	if err != nil {
+		return Job{}, err
+	}
+	defer unlock()
+
+	rec, err := jobByID(ctx, e.Store.read, jobID)
+	if err != nil {
+		return Job{}, err
+	}
+	if rec.State != JobLoading {
+		return e.loadAgain(ctx, rec, r)
+	}
+	l, err := e.loadRows(ctx, rec, r)
+	if err != nil || l.count > 0 {
+		if err := e.Store.dropItems(rec.seq); err != nil {
+			return Job{}, fmt.Errorf("remove the rows of job %s: %w", jobID, err)
+		}
+	}
+	if err != nil {
+		return Job{}, fmt.Errorf("load job %s: %w", jobID, err)
+	}
+	if err := e.Store.finishLoad(rec.seq, l, time.Now()); err != nil {
+		return Job{}, fmt.Errorf("load job %s: %w", jobID, err)
+	}
+	e.changed.broadcast()
+	job, err := e.Store.Job(ctx, jobID)
+	if err == nil && job.State == JobInvalid {
+		err = &InvalidRowsError{JobID: jobID, Faults: l.faults, Count: l.count}
+	}
+	return job, err
+}
+
+// loadAgain answers a load of a job that has its rows.
+func (e *Engine) loadAgain(ctx context.Context, rec record, r rows.Reader) (Job, error) {
+	if rec.InputSHA256 == "" {
+		return rec.Job, fmt.Errorf("job %s is %s: %w", rec.ID, rec.State, ErrState)
+	}
+	for n := 0; ; n++ {
+		if n%loadRows == 0 && ctx.Err() != nil {
+			return rec.Job, context.Cause(ctx)
+		}
+		_, err := r.Next()
+		var fault *rows.Fault
+		if err == io.EOF || errors.As(err, &fault) && fault.Row == 0 {
+			break
+		}
+		if err != nil && fault == nil {
+			return rec.Job, fmt.Errorf("load job %s: %w", rec.ID, err)
+		}
+	}
+	sum := r.SHA256()
+	if hex.EncodeToString(sum[:]) != rec.InputSHA256 {
+		return rec.Job, fmt.Errorf("job %s already has other rows: %w", rec.ID, ErrConflict)
+	}
+	if rec.State == JobInvalid {
+		return rec.Job, &InvalidRowsError{JobID: rec.ID, Faults: rec.Faults, Count: rec.FaultCount}
+	}
+	return rec.Job, nil
+}
+
+// loadRows stores all rows while they are good; after the first fault it only
+// looks for more faults.
+func (e *Engine) loadRows(ctx context.Context, rec record, r rows.Reader) (loaded, error) {
+	l := loaded{columns: r.Columns()}
+	fault := func(f RowFault) {
+		l.count++
+		if len(l.faults) < keptFaults {
+			l.faults = append(l.faults, f)
+		}
+	}
+	check, f := newChecker(rec, l.columns)
+	if f != nil {
+		fault(*f)
+	}
+	store := newItemWriter(e.Store, rec.seq)
+	defer store.stop()
+
+	for n := 0; ; n++ {
+		if n%64 == 0 {
+			if ctx.Err() != nil {
+				return l, context.Cause(ctx)
+			}
+		}
+		row, err := r.Next()
+		if err == io.EOF {
+			break
+		}
+		if f, ok := errors.AsType[*rows.Fault](err); ok {
+			fault(RowFault(*f))
+			if f.Row == 0 {
+				break
+			}
+			l.rows = max(l.rows, f.Row)
+			continue
+		}
+		if err != nil {
+			return l, err
+		}
+		l.rows = row.Number
+		if check == nil {
+			continue
+		}
+		item, f := check.item(row)
+		switch {
+		case f != nil:
+			f.Row, f.Line = row.Number, row.Line
+			fault(*f)
+		case l.count == 0:
+			if err := store.add(item); err != nil {
+				return l, err
+			}
+		}
+		for _, t := range store.twins() {
+			fault(t)
+		}
+	}
+	if err := store.flush(); err != nil {
+		return l, err
+	}
+	for _, t := range store.twins() {
+		fault(t)
+	}
+	if l.count == 0 && l.rows == 0 {
+		fault(RowFault{Reason: "there are no rows"})
+	}
+	if rec.Spec.Kind == KindTransaction && l.rows > 1 {
+		fault(RowFault{Row: 2, Reason: fmt.Sprintf("a transaction has one row, here are %d: make it a job of kind %q", l.rows, KindBatch)})
+	}
+	l.sha = r.SHA256()
+	return l, nil
+}

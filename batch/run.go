@@ -1,0 +1,486 @@
+package batch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/bcosgate/bcosgate/chain"
+	"github.com/bcosgate/bcosgate/contracts"
+)
+
+// The measures of a run.
+const (
+	// Items read at a time. Reading ahead gains nothing: the page cache is fast
+	// and the chain is slow.
+	pageRows = 64
+	// Items that may be open beyond those in flight: those whose outcome is
+	// unknown. More make the run wait, so that memory stays flat.
+	mostUnknown = 4096
+	// How often the mark below which every row has an outcome is moved.
+	markEvery = 500 * time.Millisecond
+)
+
+// Deadlines of the questions to the chain.
+const (
+	sendTimeout  = 30 * time.Second
+	queryTimeout = 10 * time.Second
+)
+
+// run executes one job from where the store says it is. It ends when the job is
+// final, when it cannot go on, or when the engine stops.
+type run struct {
+	e      *Engine
+	rec    record
+	target *target // nil when it is not configured any more
+	signer chain.Signer
+	abi    *contracts.ABI // for the reasons of reverts; nil knows the usual ones
+	log    *slog.Logger
+
+	rate    *rate.Limiter // of the job; nil is no limit
+	permits chan struct{} // of the job, for transactions in flight; nil is no limit
+	slots   chan struct{} // one for each open item
+
+	living    context.Context // ends when nothing more is asked of the chain: the engine stops, or the job halts
+	endLiving context.CancelFunc
+	sending   context.Context // ends with living, and when the job is canceled
+	endSend   context.CancelFunc
+	ended     chan struct{} // closed when all goroutines of the run have ended
+
+	items    sync.WaitGroup // open items
+	marked   atomic.Int64   // every row up to this one has an outcome in the store
+	inFlight atomic.Int64
+	canceled atomic.Bool
+
+	mu       sync.Mutex
+	counts   Counts
+	open     map[int64]struct{} // rows that were taken up and have no outcome in the store
+	cursor   int64              // the last row that was taken up
+	markedAt time.Time
+	meter    meter
+	waiting  string // why the run does nothing at all, for the moment
+	halted   string // why it cannot go on
+}
+
+func newRun(e *Engine, rec record) *run {
+	now := time.Now()
+	r := &run{
+		e: e, rec: rec, log: e.log.With("job", rec.ID), ended: make(chan struct{}),
+		counts: rec.Counts, open: map[int64]struct{}{}, cursor: rec.settledTo, markedAt: now, meter: meter{began: now},
+		rate: newLimiter(rec.Spec.Rate, 0),
+	}
+	r.marked.Store(rec.settledTo)
+	r.canceled.Store(rec.State == JobCanceling)
+	if rec.Spec.InFlight > 0 {
+		r.permits = make(chan struct{}, rec.Spec.InFlight)
+	}
+	r.living, r.endLiving = context.WithCancel(e.soft)
+	r.sending, r.endSend = context.WithCancel(r.living)
+	if r.canceled.Load() {
+		r.endSend()
+	}
+	r.target = e.target(rec.Spec.Target)
+	if r.target == nil {
+		r.halt(fmt.Sprintf("target %q is not configured any more", rec.Spec.Target))
+		return r
+	}
+	r.slots = make(chan struct{}, r.target.Limits.InFlight+mostUnknown)
+	r.signer = r.target.Accounts[rec.Spec.Account]
+	switch {
+	case r.signer == nil:
+		r.halt(fmt.Sprintf("account %q is not configured for target %q any more", rec.Spec.Account, rec.Spec.Target))
+	case r.signer.Address() != rec.Signer:
+		r.halt(fmt.Sprintf("account %q is %s now, but this job began with %s: give the account its key back", rec.Spec.Account, r.signer.Address(), rec.Signer))
+	}
+	if rec.abi != "" {
+		if abi, err := contracts.ParseABI([]byte(rec.abi)); err == nil {
+			r.abi = abi
+		}
+	}
+	return r
+}
+
+// main is the goroutine that owns the run.
+func (r *run) main() {
+	defer func() {
+		r.endSend()
+		r.endLiving()
+		close(r.ended)
+		r.e.changed.broadcast()
+	}()
+	done := r.haltReason() == "" && r.identify() && r.feed()
+	r.items.Wait()
+	if reason := r.haltReason(); reason != "" {
+		r.log.Error("job cannot go on", "reason", reason)
+		if err := r.e.Store.setReason(r.rec.seq, reason); err != nil {
+			r.log.Error("job's reason is not saved", "error", err)
+		}
+		return
+	}
+	if !done || r.living.Err() != nil {
+		return // the engine stops; the next one goes on
+	}
+	if err := r.finish(); err != nil {
+		r.halt("the end of the job cannot be saved: " + err.Error())
+	}
+}
+
+// finish makes the job final.
+func (r *run) finish() error {
+	r.mu.Lock()
+	c, left := r.counts, len(r.open)
+	r.mu.Unlock()
+	if left > 0 || c.Submitted+c.Unknown > 0 || c.Queued > 0 && !r.canceled.Load() {
+		return fmt.Errorf("its items do not add up: %+v of %d, %d open", c, r.rec.Rows, left)
+	}
+	now := time.Now()
+	to := JobDone
+	moved, err := r.e.Store.moveJob(r.rec.seq, JobDone, now, JobRunning)
+	if err == nil && !moved {
+		to = JobCanceled
+		_, err = r.e.Store.moveJob(r.rec.seq, JobCanceled, now, JobCanceling)
+	}
+	if err != nil {
+		return err
+	}
+	r.log.Info("job ended", "state", to, "rows", r.rec.Rows, "confirmed", c.Confirmed, "reverted", c.Reverted, "rejected", c.Rejected)
+	r.e.mu.Lock()
+	if r.e.runs[r.rec.ID] == r && r.e.phase == phaseStarted {
+		delete(r.e.runs, r.rec.ID)
+	}
+	r.e.mu.Unlock()
+	return nil
+}
+
+// identify waits until the chain says that it is the one the job belongs to.
+// It is false when it is another one, or the engine stops.
+func (r *run) identify() bool {
+	c := &r.counts
+	if r.canceled.Load() && c.Submitted+c.Unknown == 0 {
+		return true // nothing to ask the chain
+	}
+	for misses := 1; ; misses++ {
+		err := r.checkIdentity()
+		if err == nil {
+			r.setWaiting("")
+			if r.rec.Reason != "" {
+				err = r.e.Store.setReason(r.rec.seq, "")
+			}
+			if err != nil {
+				r.halt("the store cannot be written: " + err.Error())
+			}
+			return err == nil
+		}
+		if r.haltReason() != "" {
+			return false
+		}
+		r.setWaiting("the target cannot be asked which chain it is: " + err.Error())
+		if !sleep(r.living, jitter(pauseOf(misses))) {
+			return false
+		}
+	}
+}
+
+// checkIdentity asks which chain this is, and halts the run when it is not the
+// job's. The error is that of the question.
+func (r *run) checkIdentity() error {
+	ctx, cancel := context.WithTimeout(r.e.hard, queryTimeout)
+	defer cancel()
+	id, err := r.target.Chain.Identity(ctx)
+	if err != nil {
+		return err
+	}
+	if id.Genesis != r.rec.genesis {
+		r.halt(fmt.Sprintf("target %q is another chain than the job's: its block 0 is %s, the job's was %s; was it rebuilt? A new job is needed there",
+			r.rec.Spec.Target, id.Genesis, r.rec.genesis))
+		return errOtherChain
+	}
+	return nil
+}
+
+var errOtherChain = errors.New("the target is another chain than the job's")
+
+// feed takes up all items without an outcome, in row order. It is false when it
+// could not go to the end.
+func (r *run) feed() bool {
+	attempted, err := r.e.Store.lastAttempted(r.e.hard, r.rec.seq)
+	if err != nil {
+		r.halt("the items cannot be read: " + err.Error())
+		return false
+	}
+	for {
+		last := r.rec.Rows
+		if r.canceled.Load() {
+			last = attempted // rows without an attempt are not needed any more
+		}
+		r.mu.Lock()
+		after := r.cursor
+		r.mu.Unlock()
+		if after >= last {
+			return true
+		}
+		page, err := r.e.Store.unsettled(r.e.hard, r.rec.seq, after, last, pageRows)
+		if err == nil && after < attempted {
+			err = r.e.Store.addAttempts(r.e.hard, r.rec.seq, page)
+		}
+		if err != nil {
+			if r.living.Err() == nil {
+				r.halt("the items cannot be read: " + err.Error())
+			}
+			return false
+		}
+		for _, t := range page {
+			if !r.takeUp(t) {
+				return false
+			}
+		}
+		if len(page) < pageRows {
+			r.pass(last)
+		}
+	}
+}
+
+// takeUp starts the work on one item once there is place for it. It is false
+// when the run is to end.
+func (r *run) takeUp(t todo) bool {
+	if len(t.attempts) == 0 && r.canceled.Load() {
+		r.pass(t.row)
+		return true
+	}
+	select {
+	case r.slots <- struct{}{}:
+	case <-r.living.Done():
+		return false
+	}
+	permit := false
+	if len(t.attempts) == 0 {
+		if r.admit() != nil {
+			<-r.slots
+			if r.living.Err() != nil {
+				return false
+			}
+			r.pass(t.row)
+			return true
+		}
+		permit = true
+	}
+	r.mu.Lock()
+	r.open[t.row] = struct{}{}
+	r.cursor = t.row
+	r.mu.Unlock()
+	r.items.Add(1)
+	it := newItemRun(t)
+	go r.carry(it, permit)
+	return true
+}
+
+// pass goes on behind a row: those up to it were taken up, have an outcome, or
+// are never sent because the job is canceled.
+func (r *run) pass(row int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.cursor = row
+}
+
+// admit waits until one more transaction may be sent: the job's own limits
+// first, so that a slow job holds no place that others could use.
+func (r *run) admit() error {
+	if r.permits != nil {
+		select {
+		case r.permits <- struct{}{}:
+		case <-r.sending.Done():
+			return r.sending.Err()
+		}
+	}
+	err := wait(r.sending, r.rate)
+	if err == nil {
+		err = r.target.window.acquire(r.sending)
+	}
+	if err == nil {
+		if err = wait(r.sending, r.target.rate); err != nil {
+			r.target.window.release()
+		}
+	}
+	if err != nil && r.permits != nil {
+		<-r.permits
+	}
+	return err
+}
+
+// answered gives back what admit gave, with what came of the send.
+func (r *run) answered(sent time.Time, err error) {
+	r.target.window.answered(sent, err)
+	if r.permits != nil {
+		<-r.permits
+	}
+}
+
+// unused gives back what admit gave when nothing was sent.
+func (r *run) unused() {
+	r.target.window.release()
+	if r.permits != nil {
+		<-r.permits
+	}
+}
+
+func wait(ctx context.Context, l *rate.Limiter) error {
+	if l == nil {
+		return nil
+	}
+	return l.Wait(ctx)
+}
+
+// cancel makes the run send nothing new. It is false when the run has ended.
+func (r *run) cancel() bool {
+	r.canceled.Store(true)
+	r.endSend()
+	return !r.hasEnded()
+}
+
+// halt ends the run because it cannot go on; the first reason stays. Items in
+// flight are still settled.
+func (r *run) halt(reason string) {
+	r.mu.Lock()
+	if r.halted == "" {
+		r.halted = reason
+	}
+	r.mu.Unlock()
+	r.endLiving()
+}
+
+func (r *run) haltReason() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.halted
+}
+
+func (r *run) hasEnded() bool {
+	select {
+	case <-r.ended:
+		return true
+	default:
+		return false
+	}
+}
+
+func (r *run) setWaiting(why string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.waiting = why
+}
+
+// leave ends the work on an item that has no outcome yet.
+func (r *run) leave() {
+	<-r.slots
+	r.items.Done()
+}
+
+// settled ends the work on an item whose outcome is in the store. It is called
+// by the committer.
+func (r *run) settled(row int64, from, to ItemState) {
+	now := time.Now()
+	r.mu.Lock()
+	delete(r.open, row)
+	*r.counts.of(from)--
+	*r.counts.of(to)++
+	r.meter.add(now, 1)
+	if now.Sub(r.markedAt) >= markEvery {
+		r.markedAt = now
+		mark := r.cursor
+		for open := range r.open {
+			mark = min(mark, open-1)
+		}
+		r.marked.Store(mark)
+	}
+	r.mu.Unlock()
+	r.leave()
+}
+
+// moved counts a change of an item's state that is in the store.
+func (r *run) moved(from, to ItemState) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	*r.counts.of(from)--
+	*r.counts.of(to)++
+}
+
+// progress is a snapshot from memory.
+func (r *run) progress() Progress {
+	r.mu.Lock()
+	p := Progress{JobID: r.rec.ID, State: JobRunning, Rows: r.rec.Rows, Counts: r.counts, Rate: r.meter.rate(time.Now()),
+		InFlight: int(r.inFlight.Load()), Waiting: r.waiting, Halted: r.halted != "", Reason: r.halted}
+	r.mu.Unlock()
+	if r.canceled.Load() {
+		p.State = JobCanceling
+	}
+	if r.target != nil {
+		size, _, _, why := r.target.window.look()
+		p.Window = size
+		if p.Waiting == "" {
+			p.Waiting = why
+		}
+	}
+	if trouble := r.e.commits.trouble.Load(); trouble != nil {
+		p.Waiting = *trouble
+	}
+	c := p.Counts
+	left := c.Queued + c.Submitted + c.Unknown
+	if p.State == JobCanceling {
+		left -= c.Queued
+	}
+	if p.Waiting == "" && c.Unknown > 0 && c.Unknown == left {
+		p.Waiting = fmt.Sprintf("finding out whether %d items landed", c.Unknown)
+	}
+	if p.Rate > 0 {
+		p.ETA = time.Duration(float64(left) / p.Rate * float64(time.Second))
+	}
+	return p
+}
+
+// Progress is a snapshot of the job from memory when it is running here, else
+// from the store. It is cheap enough to be asked ten times a second.
+func (e *Engine) Progress(ctx context.Context, jobID string) (Progress, error) {
+	e.mu.Lock()
+	r := e.runs[jobID]
+	e.mu.Unlock()
+	if r != nil {
+		return r.progress(), nil
+	}
+	job, err := e.Store.Job(ctx, jobID)
+	if err != nil {
+		return Progress{}, err
+	}
+	return Progress{JobID: job.ID, State: job.State, Rows: job.Rows, Counts: job.Counts, Reason: job.Reason,
+		Halted: job.Reason != "" && !job.State.Final()}, nil
+}
+
+// sleep waits for a while; it is false when ctx ended before.
+func sleep(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return ctx.Err() == nil
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// jitter spreads a pause over its second half, so that those who failed
+// together do not come back together.
+func jitter(d time.Duration) time.Duration {
+	if d < 2 {
+		return d
+	}
+	return d/2 + rand.N(d/2)
+}

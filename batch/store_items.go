@@ -1,0 +1,245 @@
+package batch
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/common/hexutil"
+)
+
+// todo is an item without an outcome, as the engine takes it up.
+type todo struct {
+	row       int64
+	recipient *common.Address
+	input     []byte
+	attempts  []attempt
+	state     ItemState // queued, submitted or unknown
+}
+
+// unsettled reads the next items of a job that have no outcome, in row order:
+// those after a row and up to last, at most limit.
+func (s *Store) unsettled(ctx context.Context, seq, after, last int64, limit int) ([]todo, error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT i.id, i.recipient, i.input FROM items i
+		WHERE i.id BETWEEN ? AND ? AND NOT EXISTS (SELECT 1 FROM outcomes o WHERE o.item = i.id)
+		ORDER BY i.id LIMIT ?`, itemID(seq, after+1), itemID(seq, last), limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	list := make([]todo, 0, limit)
+	for rows.Next() {
+		t := todo{state: ItemQueued}
+		var id int64
+		var recipient []byte
+		if err := rows.Scan(&id, &recipient, &t.input); err != nil {
+			return nil, err
+		}
+		t.row = rowOf(id)
+		if recipient != nil {
+			a := common.BytesToAddress(recipient)
+			t.recipient = &a
+		}
+		list = append(list, t)
+	}
+	return list, rows.Err()
+}
+
+// lastAttempted is the highest row of the job that has an attempt, or 0.
+func (s *Store) lastAttempted(ctx context.Context, seq int64) (int64, error) {
+	var id sql.NullInt64
+	err := s.read.QueryRowContext(ctx, "SELECT max(item) FROM attempts WHERE item BETWEEN ? AND ?", itemID(seq, 0), itemID(seq+1, 0)-1).Scan(&id)
+	return rowOf(id.Int64), err
+}
+
+// addAttempts fills in the attempts and the states of items, which are in row order.
+func (s *Store) addAttempts(ctx context.Context, seq int64, items []todo) error {
+	if len(items) == 0 {
+		return nil
+	}
+	rows, err := s.read.QueryContext(ctx, `SELECT item, number, hash, nonce, block_limit, created, answer_kind IS NOT NULL
+		FROM attempts WHERE item BETWEEN ? AND ? ORDER BY item, number`, itemID(seq, items[0].row), itemID(seq, items[len(items)-1].row))
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	i := 0
+	for rows.Next() {
+		var (
+			id, limit, created int64
+			hash               []byte
+			a                  attempt
+			answered           bool
+		)
+		if err := rows.Scan(&id, &a.number, &hash, &a.nonce, &limit, &created, &answered); err != nil {
+			return err
+		}
+		for i < len(items) && items[i].row < rowOf(id) {
+			i++
+		}
+		if i == len(items) {
+			break
+		}
+		if items[i].row != rowOf(id) {
+			continue // it has an outcome
+		}
+		a.hash, a.limit, a.created = common.BytesToHash(hash), uint64(limit), millis(created)
+		items[i].attempts = append(items[i].attempts, a)
+		items[i].state = ItemSubmitted
+		if answered {
+			items[i].state = ItemUnknown
+		}
+	}
+	return rows.Err()
+}
+
+// ItemFilter chooses items of a job.
+type ItemFilter struct {
+	States  []ItemState // empty chooses all
+	After   int64       // only rows after this one
+	Limit   int         // most items; 0 is 100
+	History bool        // with all attempts
+}
+
+// The state of an item is not stored twice: it follows from its outcome, else
+// from its last attempt, else from its job.
+const itemState = `CASE
+	WHEN o.state IS NOT NULL THEN o.state
+	WHEN a.item IS NULL THEN iif((SELECT state FROM jobs WHERE seq = i.job) = 'canceled', 'canceled', 'queued')
+	WHEN a.answer_kind IS NULL THEN 'submitted'
+	ELSE 'unknown' END`
+
+const itemColumns = `i.id, i.ref, i.recipient, i.source, ` + itemState + ` AS state, o.attempts, o.block, o.status, o.status_name,
+	o.gas_used, o.output, o.contract, o.error_kind, o.error, o.latency, a.hash, a.number, a.answer_kind, a.answer`
+
+// The attempt beside an item is the one that landed, else the last one.
+const itemTables = ` FROM items i LEFT JOIN outcomes o ON o.item = i.id
+	LEFT JOIN attempts a ON a.item = i.id AND a.number =
+		coalesce(o.landed, (SELECT max(number) FROM attempts WHERE item = i.id))`
+
+func scanItem(row scanner) (Item, error) {
+	var (
+		it                                               Item
+		id                                               int64
+		source                                           string
+		recipient, output, contract, hash                []byte
+		ref, name, kind, text, lastKind, lastText        sql.NullString
+		attempts, block, status, gas, latency, lastTried sql.NullInt64
+	)
+	err := row.Scan(&id, &ref, &recipient, &source, &it.State, &attempts, &block, &status, &name, &gas, &output, &contract,
+		&kind, &text, &latency, &hash, &lastTried, &lastKind, &lastText)
+	if err != nil {
+		return Item{}, err
+	}
+	it.Row, it.ID, it.Input = rowOf(id), ref.String, json.RawMessage(source)
+	it.To, it.Contract = addressOrNil(recipient), addressOrNil(contract)
+	it.Attempts = int(max(attempts.Int64, lastTried.Int64))
+	it.Block, it.GasUsed, it.LatencyMS, it.StatusName = uint64(block.Int64), uint64(gas.Int64), latency.Int64, name.String
+	it.ErrorKind, it.Error = kind.String, text.String
+	if it.State == ItemUnknown {
+		it.ErrorKind, it.Error = lastKind.String, lastText.String
+	}
+	if hash != nil {
+		h := common.BytesToHash(hash)
+		it.TxHash = &h
+	}
+	if status.Valid {
+		n := int(status.Int64)
+		it.Status = &n
+		it.Output = hexutil.Encode(output)
+	}
+	return it, nil
+}
+
+func addressOrNil(b []byte) *common.Address {
+	if b == nil {
+		return nil
+	}
+	a := common.BytesToAddress(b)
+	return &a
+}
+
+// Items lists items of a job in row order.
+func (s *Store) Items(ctx context.Context, jobID string, f ItemFilter) ([]Item, error) {
+	if f.Limit <= 0 {
+		f.Limit = 100
+	}
+	tx, err := s.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return nil, fmt.Errorf("list items: %w", err)
+	}
+	defer tx.Rollback()
+	rec, err := jobByID(ctx, tx, jobID)
+	if err != nil {
+		return nil, err
+	}
+	query := "SELECT " + itemColumns + itemTables + " WHERE i.id BETWEEN ? AND ?"
+	args := []any{itemID(rec.seq, max(f.After, 0)+1), itemID(rec.seq+1, 0) - 1}
+	if len(f.States) > 0 {
+		if !slices.ContainsFunc(f.States, func(st ItemState) bool { return st != ItemReverted && st != ItemRejected }) {
+			query += " AND o.state <> 'confirmed'" // finds the few among many by their index
+		}
+		query += " AND (" + itemState + ") IN (?" + strings.Repeat(", ?", len(f.States)-1) + ")"
+		for _, st := range f.States {
+			args = append(args, string(st))
+		}
+	}
+	query += " ORDER BY i.id LIMIT ?"
+	rows, err := tx.QueryContext(ctx, query, append(args, f.Limit)...)
+	if err != nil {
+		return nil, fmt.Errorf("list items: %w", err)
+	}
+	defer rows.Close()
+	list := []Item{}
+	for rows.Next() {
+		it, err := scanItem(rows)
+		if err != nil {
+			return nil, fmt.Errorf("list items: %w", err)
+		}
+		list = append(list, it)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("list items: %w", err)
+	}
+	if f.History {
+		for i := range list {
+			if list[i].History, err = history(ctx, tx, rec.seq, list[i]); err != nil {
+				return nil, fmt.Errorf("list attempts: %w", err)
+			}
+		}
+	}
+	return list, nil
+}
+
+// history lists the attempts of an item.
+func history(ctx context.Context, q querier, seq int64, it Item) ([]Attempt, error) {
+	rows, err := q.QueryContext(ctx, "SELECT number, hash, block_limit, created, coalesce(answer, '') FROM attempts WHERE item = ? ORDER BY number", itemID(seq, it.Row))
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	list := []Attempt{}
+	for rows.Next() {
+		var a Attempt
+		var hash []byte
+		var limit, created int64
+		if err := rows.Scan(&a.Number, &hash, &limit, &created, &a.Outcome); err != nil {
+			return nil, err
+		}
+		a.TxHash, a.BlockLimit, a.Created = common.BytesToHash(hash), uint64(limit), time.UnixMilli(created).UTC()
+		if it.Status != nil && it.TxHash != nil && a.TxHash == *it.TxHash {
+			landed := fmt.Sprintf("in block %d", it.Block)
+			if a.Outcome != "" {
+				landed += "; before that: " + a.Outcome
+			}
+			a.Outcome = landed
+		}
+		list = append(list, a)
+	}
+	return list, rows.Err()
+}

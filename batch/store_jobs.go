@@ -1,0 +1,267 @@
+package batch
+
+import (
+	"context"
+	"database/sql"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+)
+
+// record is a job with what only the engine needs to know.
+type record struct {
+	Job
+	seq       int64
+	registers string      // name of the contract that a deployment makes, or ""
+	abi       string      // JSON, or ""
+	nonceRef  string      // what the items' nonces are derived from
+	genesis   common.Hash // of the chain that the job belongs to
+	settledTo int64
+}
+
+const jobColumns = `seq, id, spec, abi, state, reason, registers, address, signer, nonce_ref, genesis, row_count, columns,
+	input_sha256, faults, fault_count, submitted, unknown, confirmed, reverted, rejected, canceled, settled_to,
+	created, started, finished`
+
+type scanner interface{ Scan(dest ...any) error }
+
+func scanJob(row scanner) (record, error) {
+	var (
+		r                          record
+		spec                       string
+		registers, columns, faults sql.NullString
+		address, signer, genesis   []byte
+		sha                        []byte
+		created                    int64
+		started, finished          sql.NullInt64
+		c                          = &r.Counts
+	)
+	err := row.Scan(&r.seq, &r.ID, &spec, &r.abi, &r.State, &r.Reason, &registers, &address, &signer, &r.nonceRef, &genesis,
+		&r.Rows, &columns, &sha, &faults, &r.FaultCount, &c.Submitted, &c.Unknown, &c.Confirmed, &c.Reverted, &c.Rejected,
+		&c.Canceled, &r.settledTo, &created, &started, &finished)
+	if err != nil {
+		return record{}, err
+	}
+	for _, field := range []struct {
+		text string
+		into any
+	}{{spec, &r.Spec}, {columns.String, &r.Columns}, {faults.String, &r.Faults}} {
+		if field.text == "" {
+			continue
+		}
+		if err := json.Unmarshal([]byte(field.text), field.into); err != nil {
+			return record{}, fmt.Errorf("job %s: %w", r.ID, err)
+		}
+	}
+	r.registers = registers.String
+	if address != nil {
+		a := common.BytesToAddress(address)
+		r.Address = &a
+	}
+	r.Signer, r.genesis = common.BytesToAddress(signer), common.BytesToHash(genesis)
+	if sha != nil {
+		r.InputSHA256 = hex.EncodeToString(sha)
+	}
+	if r.State == JobCanceled { // items that were never signed have no row of their own for it
+		c.Canceled = r.Rows - c.Confirmed - c.Reverted - c.Rejected
+	} else if r.State != JobInvalid {
+		c.Queued = r.Rows - c.Submitted - c.Unknown - c.Confirmed - c.Reverted - c.Rejected - c.Canceled
+	}
+	r.Created = millis(created)
+	if started.Valid {
+		t := millis(started.Int64)
+		r.Started = &t
+	}
+	if finished.Valid {
+		t := millis(finished.Int64)
+		r.Finished = &t
+	}
+	return r, nil
+}
+
+func millis(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
+
+// querier is what a reading connection, transaction or pool can do.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+func jobByID(ctx context.Context, q querier, id string) (record, error) {
+	r, err := scanJob(q.QueryRowContext(ctx, "SELECT "+jobColumns+" FROM jobs WHERE id = ?", id))
+	if errors.Is(err, sql.ErrNoRows) {
+		return record{}, fmt.Errorf("job %s: %w", id, ErrNotFound)
+	}
+	return r, err
+}
+
+func jobByKey(ctx context.Context, q querier, key string) (record, error) {
+	r, err := scanJob(q.QueryRowContext(ctx, "SELECT "+jobColumns+" FROM jobs WHERE idempotency_key = ?", key))
+	if errors.Is(err, sql.ErrNoRows) {
+		return record{}, fmt.Errorf("idempotency key %q: %w", key, ErrNotFound)
+	}
+	return r, err
+}
+
+// JobFilter chooses jobs. Zero fields choose all.
+type JobFilter struct {
+	Kind   JobKind
+	State  JobState
+	Target string
+	Limit  int    // most jobs; 0 is 100
+	Before string // job ID: only jobs created before that one
+}
+
+// Job reads one job; ErrNotFound when there is none.
+func (s *Store) Job(ctx context.Context, id string) (Job, error) {
+	r, err := jobByID(ctx, s.read, id)
+	return r.Job, err
+}
+
+// Jobs lists jobs, the newest first.
+func (s *Store) Jobs(ctx context.Context, f JobFilter) ([]Job, error) {
+	query, args := "SELECT "+jobColumns+" FROM jobs WHERE true", []any{}
+	where := func(clause string, arg any) {
+		query += " AND " + clause
+		args = append(args, arg)
+	}
+	if f.Kind != "" {
+		where("kind = ?", string(f.Kind))
+	}
+	if f.State != "" {
+		where("state = ?", string(f.State))
+	}
+	if f.Target != "" {
+		where("target = ?", f.Target)
+	}
+	if f.Before != "" {
+		if _, err := jobByID(ctx, s.read, f.Before); err != nil {
+			return nil, err
+		}
+		where("seq < (SELECT seq FROM jobs WHERE id = ?)", f.Before)
+	}
+	if f.Limit <= 0 {
+		f.Limit = 100
+	}
+	query += " ORDER BY seq DESC LIMIT ?"
+	records, err := queryJobs(ctx, s.read, query, append(args, f.Limit)...)
+	if err != nil {
+		return nil, fmt.Errorf("list jobs: %w", err)
+	}
+	jobs := make([]Job, len(records))
+	for i, r := range records {
+		jobs[i] = r.Job
+	}
+	return jobs, nil
+}
+
+func queryJobs(ctx context.Context, q querier, query string, args ...any) ([]record, error) {
+	rows, err := q.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var list []record
+	for rows.Next() {
+		r, err := scanJob(rows)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, r)
+	}
+	return list, rows.Err()
+}
+
+// openJobs lists the jobs that an engine has to look after when it starts.
+func (s *Store) openJobs(ctx context.Context) ([]record, error) {
+	return queryJobs(ctx, s.read, "SELECT "+jobColumns+" FROM jobs WHERE state IN ('loading', 'running', 'canceling') ORDER BY seq")
+}
+
+// insertJob stores a new job. When the idempotency key is taken it returns the
+// job that has it, with created false.
+func (s *Store) insertJob(r record) (stored record, created bool, err error) {
+	spec, err := json.Marshal(r.Spec)
+	if err != nil {
+		return record{}, false, err
+	}
+	err = s.tx(func(ctx context.Context, c *sql.Conn) error {
+		if r.Spec.IdempotencyKey != "" {
+			switch old, err := jobByKey(ctx, c, r.Spec.IdempotencyKey); {
+			case err == nil:
+				stored = old
+				return nil
+			case !errors.Is(err, ErrNotFound):
+				return err
+			}
+		}
+		var address []byte
+		if r.Address != nil {
+			address = r.Address.Bytes()
+		}
+		_, err := c.ExecContext(ctx, `INSERT INTO jobs
+			(id, idempotency_key, kind, target, registers, spec, abi, state, address, signer, nonce_ref, genesis, created)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			r.ID, orNull(r.Spec.IdempotencyKey), string(r.Spec.Kind), r.Spec.Target, orNull(r.registers), string(spec), r.abi,
+			string(r.State), blob(address), r.Signer.Bytes(), r.nonceRef, r.genesis.Bytes(), r.Created.UnixMilli())
+		if err != nil {
+			return err
+		}
+		created = true
+		stored, err = jobByID(ctx, c, r.ID)
+		return err
+	})
+	return stored, created, err
+}
+
+func orNull(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}
+
+// moveJob puts the job into another state if it is in one of from, and sets
+// the moments that belong to the new state. It reports whether it did.
+func (s *Store) moveJob(seq int64, to JobState, now time.Time, from ...JobState) (moved bool, err error) {
+	query, args := "UPDATE jobs SET state = ?, reason = ''", []any{string(to)}
+	switch {
+	case to == JobRunning:
+		query += ", started = coalesce(started, ?)"
+		args = append(args, now.UnixMilli())
+	case to.Final():
+		query += ", finished = ?"
+		args = append(args, now.UnixMilli())
+	}
+	query += " WHERE seq = ? AND state IN ("
+	args = append(args, seq)
+	for i, f := range from {
+		if i > 0 {
+			query += ", "
+		}
+		query += "?"
+		args = append(args, string(f))
+	}
+	query += ")"
+	err = s.tx(func(ctx context.Context, c *sql.Conn) error {
+		res, err := c.ExecContext(ctx, query, args...)
+		if err != nil {
+			return err
+		}
+		n, err := res.RowsAffected()
+		moved = n > 0
+		return err
+	})
+	return moved, err
+}
+
+// setReason says why the job cannot go on; "" that it can.
+func (s *Store) setReason(seq int64, reason string) error {
+	return s.tx(func(ctx context.Context, c *sql.Conn) error {
+		_, err := c.ExecContext(ctx, "UPDATE jobs SET reason = ? WHERE seq = ?", reason, seq)
+		return err
+	})
+}

@@ -1,0 +1,126 @@
+package batch
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"time"
+)
+
+// rowBits is how many bits of an item's id are its row; the rest is its job.
+const rowBits = 40
+
+// itemID is the place of a row among all items of the store.
+func itemID(seq, row int64) int64 { return seq<<rowBits | row }
+
+// rowOf is the row of an item's id.
+func rowOf(id int64) int64 { return id & (1<<rowBits - 1) }
+
+// newItem is a checked row on its way into the store.
+type newItem struct {
+	row       int64
+	line      int64
+	ref       string
+	recipient []byte // nil deploys
+	input     []byte
+	source    json.RawMessage
+}
+
+// blob is b as a value for SQLite: nil is NULL, not an empty value.
+func blob(b []byte) any {
+	if b == nil {
+		return nil
+	}
+	return b
+}
+
+// twin is a row whose _id an earlier row already has.
+type twin struct {
+	item  newItem
+	first int64 // the earlier row
+}
+
+// insertItems stores the items of a job that is loading, all or none. Items
+// with an _id that is taken are left out and returned.
+func (s *Store) insertItems(seq int64, items []newItem) (twins []twin, err error) {
+	err = s.tx(func(ctx context.Context, c *sql.Conn) error {
+		for _, it := range items {
+			res, err := s.stmts.insertItem.ExecContext(ctx, itemID(seq, it.row), orNull(it.ref), blob(it.recipient), it.input, string(it.source))
+			if err != nil {
+				return err
+			}
+			if it.ref == "" {
+				continue
+			}
+			if n, err := res.RowsAffected(); err != nil {
+				return err
+			} else if n > 0 {
+				continue
+			}
+			var first int64
+			if err := c.QueryRowContext(ctx, "SELECT id FROM items WHERE job = ? AND ref = ?", seq, it.ref).Scan(&first); err != nil {
+				return err
+			}
+			twins = append(twins, twin{item: it, first: rowOf(first)})
+		}
+		return nil
+	})
+	return twins, err
+}
+
+// dropItems removes all items of a job that is loading, in groups, so that
+// other writers get their turn.
+func (s *Store) dropItems(seq int64) error {
+	for {
+		var n int64
+		err := s.tx(func(ctx context.Context, c *sql.Conn) error {
+			res, err := c.ExecContext(ctx, `DELETE FROM items WHERE id IN
+				(SELECT id FROM items WHERE id BETWEEN ? AND ? ORDER BY id LIMIT 5000)`, itemID(seq, 0), itemID(seq+1, 0)-1)
+			if err != nil {
+				return err
+			}
+			n, err = res.RowsAffected()
+			return err
+		})
+		if err != nil || n == 0 {
+			return err
+		}
+	}
+}
+
+// loaded is what is known of the input once all of it was read.
+type loaded struct {
+	rows    int64
+	columns []string
+	sha     [32]byte
+	faults  []RowFault
+	count   int64 // of all faults
+}
+
+// finishLoad moves a loading job to ready, or to invalid when there are faults.
+func (s *Store) finishLoad(seq int64, l loaded, now time.Time) error {
+	state, reason := JobReady, ""
+	var finished, columns, faults any
+	if l.count > 0 {
+		state, finished = JobInvalid, now.UnixMilli()
+		reason = (&InvalidRowsError{Faults: l.faults, Count: l.count}).summary()
+		text, err := json.Marshal(l.faults)
+		if err != nil {
+			return err
+		}
+		faults = string(text)
+	}
+	if l.columns != nil {
+		text, err := json.Marshal(l.columns)
+		if err != nil {
+			return err
+		}
+		columns = string(text)
+	}
+	return s.tx(func(ctx context.Context, c *sql.Conn) error {
+		_, err := c.ExecContext(ctx, `UPDATE jobs SET state = ?, reason = ?, row_count = ?, columns = ?, input_sha256 = ?,
+			faults = ?, fault_count = ?, finished = ? WHERE seq = ? AND state = 'loading'`,
+			string(state), reason, l.rows, columns, l.sha[:], faults, l.count, finished, seq)
+		return err
+	})
+}

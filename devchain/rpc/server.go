@@ -265,10 +265,11 @@ func (s *Server) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 		s.log.Debug("upgrade refused", "peer", r.RemoteAddr, "error", err)
 		return
 	}
-	session := newSession(s, ws, connOf(r.Context()))
+	session := newSession(s.base, s, ws, connOf(r.Context()))
 	s.mu.Lock()
 	if s.stopping {
 		s.mu.Unlock()
+		session.cancel(nil)
 		_ = ws.CloseNow()
 		return
 	}
@@ -281,7 +282,7 @@ func (s *Server) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 		delete(s.sessions, session)
 		s.mu.Unlock()
 	}()
-	session.run(s.base)
+	session.run()
 }
 
 // notify tells every session of every block, and wakes the subscriptions. It

@@ -49,19 +49,22 @@ type session struct {
 	pushes chan struct{} // one for each push in out
 	events subscriptions
 
-	reading atomic.Bool   // the reader waits for the peer, not for us
-	flush   chan struct{} // closed: the writer sends what is left and closes
-	cancel  context.CancelCauseFunc
+	reading atomic.Bool             // the reader waits for the peer, not for us
+	flush   chan struct{}           // closed: the writer sends what is left and closes
+	ctx     context.Context         // owned by run; ends with the session
+	cancel  context.CancelCauseFunc // ends it; the first cause is the reason
 
 	mu       sync.Mutex
 	draining bool           // guarded by mu; no request may start any more
 	requests sync.WaitGroup // added to under mu
 }
 
-func newSession(s *Server, ws *websocket.Conn, conn *activityConn) *session {
+// newSession makes a session that ends with ctx at the latest; run must follow.
+func newSession(ctx context.Context, s *Server, ws *websocket.Conn, conn *activityConn) *session {
 	ws.SetReadLimit(maxMessage)
+	ctx, cancel := context.WithCancelCause(ctx)
 	return &session{
-		server: s, ws: ws, conn: conn, log: s.log.With("peer", conn.RemoteAddr().String()),
+		server: s, ws: ws, conn: conn, log: s.log.With("peer", conn.RemoteAddr().String()), ctx: ctx, cancel: cancel,
 		out:    make(chan outgoing, maxRequests+maxPushes+maxNotices),
 		slots:  make(chan struct{}, maxRequests),
 		pushes: make(chan struct{}, maxPushes),
@@ -76,10 +79,10 @@ var (
 	errHandshake  = errors.New("the handshake offers no protocol version that this node speaks")
 )
 
-// run serves the session until the peer leaves, breaks the rules or ctx ends,
-// and returns when everything that belongs to it has ended.
-func (s *session) run(ctx context.Context) {
-	ctx, s.cancel = context.WithCancelCause(ctx)
+// run serves the session until the peer leaves, breaks the rules or the context
+// ends, and returns when everything that belongs to it has ended.
+func (s *session) run() {
+	ctx := s.ctx
 	var owned sync.WaitGroup
 	owned.Go(func() { s.cancel(s.write(ctx)) })
 	owned.Go(func() { s.cancel(s.keepAlive(ctx)) })

@@ -79,3 +79,10 @@ func HTTPSConfig(cert tls.Certificate, clientCAs *x509.CertPool) *tls.Config {
 	}
 	return cfg
 }
+
+// HTTPSClientConfig is the configuration of a client of an ordinary HTTPS
+// server, such as the gateway: TLS 1.2 or newer, the server's name is checked.
+// Nil roots are those of the system; certs are shown to a server that asks.
+func HTTPSClientConfig(roots *x509.CertPool, certs ...tls.Certificate) *tls.Config {
+	return &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots, Certificates: certs}
+}

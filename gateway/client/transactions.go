@@ -28,8 +28,9 @@ type CallResult struct {
 	BlockNumber  uint64  `json:"blockNumber"`
 	Status       int     `json:"status"`
 	StatusName   string  `json:"statusName,omitempty"`
-	Output       string  `json:"output"`            // 0x hex of the return or revert data
-	Outputs      []Value `json:"outputs,omitempty"` // decoded, when Status is 0
+	Output       string  `json:"output"`                // 0x hex of the return or revert data
+	Outputs      []Value `json:"outputs,omitempty"`     // decoded, when Status is 0
+	DecodeError  string  `json:"decodeError,omitempty"` // why Output does not fit the ABI: is it another contract?
 	RevertReason string  `json:"revertReason,omitempty"`
 }
 

@@ -1,0 +1,107 @@
+package assemble
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/bcosgate/bcosgate/batch"
+	"github.com/bcosgate/bcosgate/certs"
+	"github.com/bcosgate/bcosgate/chain"
+	"github.com/bcosgate/bcosgate/chain/fisco"
+	"github.com/bcosgate/bcosgate/chain/pool"
+	"github.com/bcosgate/bcosgate/configs"
+)
+
+// Target is one target with its connections. Its pool is not started.
+type Target struct {
+	batch.Target
+	Pool *pool.Pool // is also Target.Chain
+}
+
+// Targets reads the TLS files and builds pools and signers for every target of
+// a configuration that was checked. It touches no network.
+func Targets(cfg configs.Config, accounts []Account, log *slog.Logger) ([]Target, error) {
+	targets := make([]Target, 0, len(cfg.Targets))
+	for _, c := range cfg.Targets {
+		t, err := newTarget(c, accounts, log)
+		if err != nil {
+			return nil, fmt.Errorf("target %s: %w", c.Name, err)
+		}
+		targets = append(targets, t)
+	}
+	return targets, nil
+}
+
+func newTarget(c configs.Target, accounts []Account, log *slog.Logger) (Target, error) {
+	var security *tls.Config // nil is plain
+	if !c.TLS.Disabled {
+		cert, roots, err := certs.LoadTLSCert(certs.Files{CA: c.TLS.CA, Cert: c.TLS.Cert, Key: c.TLS.Key})
+		if err != nil {
+			return Target{}, err
+		}
+		security = certs.ClientConfig(cert, roots)
+	}
+	info := chain.Target{Name: c.Name, Family: chain.Family(c.Family), ChainID: c.Chain, Group: c.Group}
+	conns, err := pool.New(pool.Config{
+		Target:       info,
+		Nodes:        c.Nodes,
+		ConnsPerNode: c.ConnsPerNode,
+		Logger:       log,
+		Dial: func(ctx context.Context, node string) (pool.Conn, error) {
+			client, err := fisco.Dial(ctx, fisco.DialConfig{Address: node, TLS: security, ChainID: c.Chain, Group: c.Group, Logger: log})
+			if err != nil {
+				return nil, err // not a nil client in an interface
+			}
+			return client, nil
+		},
+	})
+	if err != nil {
+		return Target{}, err
+	}
+	signers := make(map[string]chain.Signer, len(accounts))
+	for _, a := range accounts {
+		signers[a.Name] = fisco.NewSigner(a.key, c.Chain, c.Group)
+	}
+	return Target{Pool: conns, Target: batch.Target{
+		Info:           info,
+		Chain:          conns,
+		Accounts:       signers,
+		DefaultAccount: c.Account,
+		Limits:         batch.Limits{Rate: c.Limits.Rate, Burst: c.Limits.Burst, InFlight: c.Limits.InFlight},
+	}}, nil
+}
+
+// Start starts the pools of all targets; when one fails, those before it are
+// stopped again. It does not wait for a node to answer. The end of ctx ends the
+// pools too, so give it one that outlives whatever still has to be settled.
+func Start(ctx context.Context, targets []Target) error {
+	for i, t := range targets {
+		if err := t.Pool.Start(ctx); err != nil {
+			return errors.Join(fmt.Errorf("target %s: %w", t.Info.Name, err), Stop(ctx, targets[:i]))
+		}
+	}
+	return nil
+}
+
+// Stop stops the pools in reverse order and waits for their goroutines.
+func Stop(ctx context.Context, targets []Target) error {
+	var errs []error
+	for i := len(targets) - 1; i >= 0; i-- {
+		if err := targets[i].Pool.Stop(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("target %s: %w", targets[i].Info.Name, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// EngineTargets is what the job engine takes.
+func EngineTargets(targets []Target) []batch.Target {
+	list := make([]batch.Target, len(targets))
+	for i, t := range targets {
+		list[i] = t.Target
+	}
+	return list
+}

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/bcosgate/bcosgate/batch"
+	"github.com/bcosgate/bcosgate/gateway/client"
+)
+
+const (
+	// localPoll is how often the engine of this process is asked; it answers from memory.
+	localPoll = 100 * time.Millisecond
+	// remotePoll is how often a gateway, or a store of another process, is asked.
+	remotePoll = 500 * time.Millisecond
+	// patience is how long a gateway may be away (it may be starting again)
+	// before following its job is given up. The job itself is safe there.
+	patience = 2 * time.Minute
+	// drainTimeout bounds the settling of what is in flight after an interrupt.
+	// A block takes a second; a node that has died takes longer than anybody waits.
+	drainTimeout = 30 * time.Second
+)
+
+// errStands says that a job cannot go on until something is mended.
+var errStands = errors.New("the job stands still")
+
+// follow shows how a job gets on until it is final (nil), stands still
+// (errStands) or ctx ends.
+func (a *app) follow(ctx context.Context, r jobReader, jobID string) error {
+	poll := remotePoll
+	if _, here := r.(*embedded); here {
+		poll = localPoll
+	}
+	show := a.newProgress()
+	defer show.end()
+	tick := time.NewTicker(poll)
+	defer tick.Stop()
+	var silentSince time.Time
+	for {
+		p, err := r.Progress(ctx, jobID)
+		switch _, away := errors.AsType[*client.UnreachableError](err); {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case away && silentSince.IsZero():
+			silentSince = time.Now()
+			a.note("%v; the job goes on there, asking again for %s", err, patience)
+		case away && time.Since(silentSince) < patience:
+		case err != nil:
+			return err
+		default:
+			silentSince = time.Time{}
+			show.job(p)
+			if p.State.Final() {
+				return nil
+			}
+			if p.Halted {
+				return fmt.Errorf("%w: %s", errStands, p.Reason)
+			}
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// finish follows a job that is running to its end and gives it as it is then.
+// An interrupt settles what is in flight and says how to go on.
+func (a *app) finish(ctx context.Context, s service, jobID string) (batch.Job, error) {
+	err := a.follow(ctx, s, jobID)
+	if ctx.Err() != nil {
+		return batch.Job{}, a.interrupted(s, jobID)
+	}
+	if err != nil && !errors.Is(err, errStands) {
+		return batch.Job{}, err
+	}
+	job, jobErr := s.Job(ctx, jobID)
+	return job, errors.Join(err, jobErr)
+}
+
+// interrupted ends the part of this process in a job after an interrupt.
+func (a *app) interrupted(s service, jobIDs ...string) error {
+	if a.opt.gateway != "" {
+		a.note("interrupted; the job goes on in the gateway")
+		for _, id := range jobIDs {
+			a.note("  follow it: %s", a.again("get", id, "--watch"))
+			a.note("  cancel it: curl -X POST %s", shellQuote(strings.TrimSuffix(a.opt.gateway, "/")+"/v1/jobs/"+id+"/cancel"))
+		}
+		return &exitError{code: exitInterrupted}
+	}
+	a.note("interrupted: settling what is in flight (once more stops at once, and loses nothing either)")
+	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
+	defer cancel()
+	drained := s.Interrupt(ctx)
+	for _, id := range jobIDs {
+		if job, err := s.Job(ctx, id); err == nil {
+			a.note("job %s: %d of %d rows are done, %s", id, settled(job.Counts), job.Rows, jobLine(progressOf(job)))
+		}
+		a.note("go on with: %s", a.again("resume", id))
+	}
+	if drained != nil {
+		a.note("not everything in flight was settled (%v); resume looks for it by hash", drained)
+	}
+	return &exitError{code: exitInterrupted}
+}
+
+// conclude prints the summary of a job and gives the error that carries its exit code.
+func (a *app) conclude(job batch.Job, stands error) error {
+	if err := a.print(jobView(job)); err != nil {
+		return err
+	}
+	code := jobCode(job)
+	if code == exitOK {
+		return nil
+	}
+	if stands != nil {
+		return exitWith(code, "%w; go on with: %s", stands, a.again("resume", job.ID))
+	}
+	return exitWith(code, "job %s: %s", job.ID, verdict(job))
+}
+
+// verdict says in words what exit codes 2 and 4 mean for a job.
+func verdict(job batch.Job) string {
+	c := job.Counts
+	if job.State == batch.JobInvalid {
+		return "its rows were refused, nothing was sent"
+	}
+	var parts []string
+	for _, state := range []struct {
+		name  string
+		count int64
+	}{{"reverted", c.Reverted}, {"rejected", c.Rejected}, {"canceled", c.Canceled}, {"not known", c.Unknown + c.Submitted}} {
+		if state.count > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", state.count, state.name))
+		}
+	}
+	return fmt.Sprintf("of %d rows %s", job.Rows, strings.Join(parts, ", "))
+}

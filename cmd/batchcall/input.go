@@ -1,0 +1,161 @@
+package main
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/bcosgate/bcosgate/batch/rows"
+)
+
+// inputOptions are the flags that say where rows come from and how they are written.
+type inputOptions struct {
+	file      string // "-" is standard input
+	format    string // csv or ndjson; "" chooses by name and content
+	delimiter string
+	encoding  string
+}
+
+// input is the rows of a run as a file that can be read more than once.
+type input struct {
+	name      string // as the user knows it
+	path      string
+	temporary bool
+	format    rows.Format
+	csv       rows.CSVOptions
+	size      int64
+	sha256    [32]byte
+}
+
+// openInput spools standard input to a file, hashes the bytes and finds the
+// format. close removes what was spooled.
+func openInput(opt inputOptions, stdin io.Reader) (in *input, err error) {
+	in = &input{name: opt.file, path: opt.file}
+	if in.csv.Comma, err = parseDelimiter(opt.delimiter); err != nil {
+		return nil, err
+	}
+	in.csv.Encoding = opt.encoding
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, in.close())
+			in = nil
+		}
+	}()
+	if opt.file == "-" {
+		in.name = "standard input"
+		if err := in.spool(stdin); err != nil {
+			return in, fmt.Errorf("read standard input: %w", err)
+		}
+	}
+	f, err := os.Open(in.path)
+	if err != nil {
+		return in, fmt.Errorf("the file with the rows: %w", err)
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		return in, fmt.Errorf("the file with the rows: %s is a folder", in.path)
+	}
+	if err := in.detect(opt.format, f); err != nil {
+		return in, fmt.Errorf("%s: %w", in.name, err)
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return in, fmt.Errorf("read %s: %w", in.name, err)
+	}
+	h := sha256.New()
+	if in.size, err = io.Copy(h, f); err != nil {
+		return in, fmt.Errorf("read %s: %w", in.name, err)
+	}
+	h.Sum(in.sha256[:0])
+	return in, nil
+}
+
+func (in *input) spool(r io.Reader) error {
+	f, err := os.CreateTemp("", "batchcall-rows-")
+	if err != nil {
+		return err
+	}
+	in.path, in.temporary = f.Name(), true
+	_, err = io.Copy(f, r)
+	return errors.Join(err, f.Close())
+}
+
+// open opens the bytes from the beginning.
+func (in *input) open() (io.ReadCloser, error) { return os.Open(in.path) }
+
+// close removes the spooled copy, if there is one.
+func (in *input) close() error {
+	if !in.temporary {
+		return nil
+	}
+	return os.Remove(in.path)
+}
+
+// contentType is the format in the words of HTTP.
+func (in *input) contentType() string {
+	if in.format == rows.FormatNDJSON {
+		return "application/x-ndjson"
+	}
+	return "text/csv"
+}
+
+// detect finds format and delimiter by the reader that rows chooses, and so also
+// checks the options.
+func (in *input) detect(format string, f io.Reader) error {
+	var r rows.Reader
+	var err error
+	switch strings.ToLower(format) {
+	case "":
+		r, err = rows.Open(in.name, f, in.csv)
+	case "jsonl":
+		r, err = rows.New(rows.FormatNDJSON, f, in.csv)
+	default:
+		r, err = rows.New(rows.Format(strings.ToLower(format)), f, in.csv)
+	}
+	if err != nil {
+		return err
+	}
+	in.format = rows.FormatNDJSON
+	if c, ok := r.(*rows.CSV); ok {
+		in.format = rows.FormatCSV
+		if c.Columns() != nil {
+			in.csv.Comma = c.Comma()
+		}
+	}
+	return nil
+}
+
+// read opens the rows from the beginning. close the second value when done.
+func (in *input) read() (rows.Reader, io.Closer, error) {
+	f, err := in.open()
+	if err != nil {
+		return nil, nil, err
+	}
+	r, err := rows.New(in.format, f, in.csv)
+	if err != nil {
+		return nil, nil, errors.Join(err, f.Close())
+	}
+	return r, f, nil
+}
+
+// parseDelimiter takes one character, or a word for it; "" gives 0, which detects.
+func parseDelimiter(text string) (rune, error) {
+	switch strings.ToLower(text) {
+	case "":
+		return 0, nil
+	case "tab", `\t`:
+		return '\t', nil
+	case "comma":
+		return ',', nil
+	case "semicolon":
+		return ';', nil
+	}
+	r, size := utf8.DecodeRuneInString(text)
+	if size != len(text) || r == utf8.RuneError {
+		return 0, fmt.Errorf("--delimiter %q: it is one character, or tab, comma or semicolon", text)
+	}
+	return r, nil
+}

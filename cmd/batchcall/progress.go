@@ -1,0 +1,167 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+
+	"github.com/bcosgate/bcosgate/batch"
+)
+
+// plainInterval is how often progress is told where it is not drawn.
+const plainInterval = 5 * time.Second
+
+// progress tells people how far something is. Its methods may be called often;
+// it draws or prints only as often as is good to read.
+type progress interface {
+	// job tells where a job stands.
+	job(p batch.Progress)
+	// bytes tells how much of an input was read.
+	bytes(read, total int64)
+	// end takes a drawing away, so that what follows starts on its own line.
+	end()
+}
+
+// newProgress draws a bar on a terminal, prints lines elsewhere, and is silent
+// when asked to be.
+func (a *app) newProgress() progress {
+	if a.opt.quiet {
+		return silent{}
+	}
+	if f, ok := a.err.(*os.File); ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb" {
+		return &drawn{out: a.err, width: func() int {
+			width, _, err := term.GetSize(int(f.Fd()))
+			if err != nil {
+				return 80
+			}
+			return width
+		}}
+	}
+	return &printed{out: a.err, interval: plainInterval, now: time.Now}
+}
+
+type silent struct{}
+
+func (silent) job(batch.Progress)  {}
+func (silent) bytes(_, _ int64)    {}
+func (silent) end()                {}
+func settled(c batch.Counts) int64 { return c.Confirmed + c.Reverted + c.Rejected + c.Canceled }
+
+// drawn is a bar on a terminal.
+type drawn struct {
+	out   io.Writer
+	width func() int
+	bar   *progressbar.ProgressBar
+	total int64
+}
+
+func (d *drawn) job(p batch.Progress) { d.draw(settled(p.Counts), p.Rows, jobLine(p)) }
+
+func (d *drawn) bytes(read, total int64) {
+	d.draw(read, total, "checking rows")
+}
+
+func (d *drawn) draw(done, total int64, line string) {
+	if total <= 0 {
+		return
+	}
+	if d.bar == nil || d.total != total {
+		d.end()
+		d.total = total
+		d.bar = progressbar.NewOptions64(total,
+			progressbar.OptionSetWriter(d.out),
+			progressbar.OptionSetWidth(20),
+			progressbar.OptionSetElapsedTime(false),
+			progressbar.OptionSetPredictTime(false), // ours knows what happened before a resume
+			progressbar.OptionShowDescriptionAtLineEnd(),
+			progressbar.OptionUseANSICodes(true),
+			progressbar.OptionThrottle(50*time.Millisecond),
+		)
+	}
+	d.bar.Describe(cut(line, d.width()-len(" 100% |                    |  ")-1))
+	// Progress that cannot be drawn must not stop the work.
+	_ = d.bar.Set64(min(done, total))
+}
+
+func (d *drawn) end() {
+	if d.bar != nil {
+		_ = d.bar.Clear()
+		d.bar = nil
+	}
+}
+
+// printed is a line now and then.
+type printed struct {
+	out      io.Writer
+	interval time.Duration
+	now      func() time.Time
+	last     time.Time
+}
+
+// due is false at the beginning too: what is done at once needs no progress.
+func (p *printed) due() bool {
+	now := p.now()
+	if p.last.IsZero() {
+		p.last = now
+		return false
+	}
+	if now.Sub(p.last) < p.interval {
+		return false
+	}
+	p.last = now
+	return true
+}
+
+func (p *printed) job(j batch.Progress) {
+	if p.due() {
+		fmt.Fprintf(p.out, "%d of %d rows, %s\n", settled(j.Counts), j.Rows, jobLine(j))
+	}
+}
+
+func (p *printed) bytes(read, total int64) {
+	if p.due() && total > 0 {
+		fmt.Fprintf(p.out, "checking rows: %d%%\n", read*100/total)
+	}
+}
+
+func (p *printed) end() {}
+
+// jobLine says rate, remaining time and states; states that are empty as long
+// as all goes well are left out.
+func jobLine(p batch.Progress) string {
+	c := p.Counts
+	parts := []string{fmt.Sprintf("%.0f/s", p.Rate)}
+	if p.ETA > 0 {
+		parts = append(parts, "ETA "+p.ETA.Round(time.Second).String())
+	}
+	parts = append(parts, fmt.Sprintf("confirmed %d", c.Confirmed))
+	for _, state := range []struct {
+		name  string
+		count int64
+	}{{"reverted", c.Reverted}, {"rejected", c.Rejected}, {"canceled", c.Canceled}, {"unknown", c.Unknown}, {"in flight", int64(p.InFlight)}} {
+		if state.count > 0 {
+			parts = append(parts, fmt.Sprintf("%s %d", state.name, state.count))
+		}
+	}
+	if p.Waiting != "" {
+		parts = append(parts, "waiting: "+p.Waiting)
+	}
+	return oneLine(strings.Join(parts, ", "))
+}
+
+// cut shortens s to at most n characters.
+func cut(s string, n int) string {
+	r := []rune(s)
+	if n < 1 {
+		return ""
+	}
+	if len(r) <= n {
+		return s
+	}
+	return string(r[:n-1]) + "…"
+}

@@ -1,0 +1,190 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/google/uuid"
+
+	"github.com/bcosgate/bcosgate/batch"
+	"github.com/bcosgate/bcosgate/certs"
+	"github.com/bcosgate/bcosgate/gateway/client"
+)
+
+// remote is a gateway that runs the jobs.
+type remote struct {
+	*client.Client
+	target  string
+	account string
+}
+
+func (a *app) openGateway() (*remote, error) {
+	cfg := client.Config{URL: a.opt.gateway, Token: a.opt.token, Logger: a.logger()}
+	if a.opt.ca != "" || a.opt.cert != "" {
+		var roots *x509.CertPool
+		var pairs []tls.Certificate
+		if a.opt.ca != "" {
+			pool, err := certs.LoadPool(a.opt.ca)
+			if err != nil {
+				return nil, err
+			}
+			roots = pool
+		}
+		if a.opt.cert != "" {
+			pair, err := certs.LoadPair(a.opt.cert, a.opt.key)
+			if err != nil {
+				return nil, err
+			}
+			pairs = append(pairs, pair)
+		}
+		cfg.TLS = certs.HTTPSClientConfig(roots, pairs...)
+	}
+	c, err := client.New(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return &remote{Client: c, target: a.opt.target, account: a.opt.account}, nil
+}
+
+func (r *remote) Close() error {
+	r.Client.Close()
+	return nil
+}
+
+func (r *remote) Signer() (string, error) { return r.account, nil }
+
+func (r *remote) Account() string { return r.account }
+
+func (r *remote) TargetName() string { return r.target }
+
+func (r *remote) Address(ctx context.Context, contract string) (common.Address, error) {
+	list, err := r.Contracts(ctx, r.target)
+	if err != nil {
+		return common.Address{}, err
+	}
+	var newest *client.Contract
+	for i, c := range list {
+		if c.Name == contract && (newest == nil || c.Block > newest.Block) {
+			newest = &list[i]
+		}
+	}
+	if newest == nil {
+		return common.Address{}, fmt.Errorf("%s: %w", contract, batch.ErrNotDeployed)
+	}
+	return newest.Address, nil
+}
+
+func (r *remote) Create(ctx context.Context, spec batch.Spec) (batch.Job, bool, error) {
+	return r.CreateJob(ctx, client.JobRequest{
+		Name: spec.Name, IdempotencyKey: spec.IdempotencyKey, Target: spec.Target, Account: spec.Account,
+		Contract: spec.Contract, To: spec.To, Function: spec.Function, ABI: spec.ABI, Rate: spec.Rate, InFlight: spec.InFlight,
+	})
+}
+
+func (r *remote) Load(ctx context.Context, jobID string, in *input, loaded func(int)) (batch.Job, error) {
+	rows := client.Rows{
+		Open: func() (io.ReadCloser, error) {
+			f, err := in.open()
+			return &counted{f, loaded}, err
+		},
+		Size: in.size, ContentType: in.contentType(), Encoding: in.csv.Encoding,
+	}
+	if in.csv.Comma != 0 {
+		rows.Delimiter = string(in.csv.Comma)
+	}
+	return r.PutRows(ctx, jobID, rows)
+}
+
+func (r *remote) Run(ctx context.Context, jobID string) error {
+	_, err := r.StartJob(ctx, jobID)
+	return err
+}
+
+func (r *remote) Cancel(ctx context.Context, jobID string) (batch.Job, error) {
+	return r.CancelJob(ctx, jobID)
+}
+
+func (r *remote) Deploy(ctx context.Context, spec batch.Spec, args json.RawMessage) (string, error) {
+	if spec.IdempotencyKey == "" {
+		spec.IdempotencyKey = "deploy-" + uuid.NewString() // so that the request can be repeated
+	}
+	res, err := r.Transact(ctx, client.TransactionRequest{
+		Target: spec.Target, Account: spec.Account, Contract: spec.Contract, ABI: spec.ABI, Bytecode: spec.Bytecode,
+		Deploy: true, Args: args, IdempotencyKey: spec.IdempotencyKey, Wait: client.WaitNone,
+	})
+	return res.JobID, err
+}
+
+// Interrupt does nothing: the job is the gateway's.
+func (r *remote) Interrupt(context.Context) error { return nil }
+
+func (r *remote) Job(ctx context.Context, id string) (batch.Job, error) {
+	status, err := r.Client.Job(ctx, id)
+	return status.Job, err
+}
+
+func (r *remote) Jobs(ctx context.Context, f batch.JobFilter) ([]batch.Job, error) {
+	var jobs []batch.Job
+	filter := client.JobFilter{Kind: f.Kind, State: f.State, Target: f.Target, Before: f.Before}
+	for {
+		filter.Limit = min(f.Limit-len(jobs), pageSize)
+		page, err := r.Client.Jobs(ctx, filter)
+		jobs = append(jobs, page.Jobs...)
+		if err != nil || page.Next == "" || len(jobs) >= f.Limit {
+			return jobs, err
+		}
+		filter.Before = page.Next
+	}
+}
+
+func (r *remote) Items(ctx context.Context, jobID string, f batch.ItemFilter) ([]batch.Item, error) {
+	page, err := r.Rows(ctx, jobID, client.RowFilter{States: f.States, After: f.After, Limit: f.Limit, History: f.History})
+	return page.Rows, err
+}
+
+func (r *remote) Progress(ctx context.Context, jobID string) (batch.Progress, error) {
+	status, err := r.Client.Job(ctx, jobID)
+	if err != nil {
+		return batch.Progress{}, err
+	}
+	p := progressOf(status.Job)
+	if now := status.Progress; now != nil {
+		p.Rate, p.InFlight, p.Window = now.Rate, now.InFlight, now.Window
+		p.ETA = time.Duration(now.EtaMS) * time.Millisecond
+		p.Waiting, p.Halted = now.Waiting, now.Halted
+	}
+	return p, nil
+}
+
+func (r *remote) WriteReport(ctx context.Context, jobID, format string, w io.Writer) error {
+	return r.Report(ctx, jobID, format, w)
+}
+
+// Call passes the arguments on as texts, which the gateway reads as this program would.
+func (r *remote) Call(ctx context.Context, c call) (client.CallResult, error) {
+	args, err := json.Marshal(emptyNotNil(c.args))
+	if err != nil {
+		return client.CallResult{}, err
+	}
+	return r.Client.Call(ctx, client.CallRequest{
+		Target: r.target, Contract: c.contract, To: c.to, Function: c.function, Args: args, ABI: c.abi, From: c.from,
+	})
+}
+
+// counted tells how many bytes were read.
+type counted struct {
+	io.ReadCloser
+	read func(int)
+}
+
+func (c *counted) Read(p []byte) (int, error) {
+	n, err := c.ReadCloser.Read(p)
+	c.read(n)
+	return n, err
+}

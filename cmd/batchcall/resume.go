@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/bcosgate/bcosgate/batch"
+)
+
+func (a *app) resumeCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "resume [JOB]",
+		Short: "Go on with a job that was interrupted, or with all of them",
+		Long: `Go on with a job that was interrupted: by Ctrl-C, a crash or a power cut. What
+may have been sent before is looked for on the chain first, so that no row is
+executed twice. Without JOB all unfinished jobs go on.
+
+Opening a store goes on with all of its jobs that were sending; JOB says which
+one is waited for. Jobs of a gateway go on by themselves; here resume starts
+those that stand still again.
+
+` + exitHelp,
+		Example: `  batchcall resume --node 127.0.0.1:20200 --certs nodes/127.0.0.1/sdk
+  batchcall resume 0198c0de-6f2e-7000-8000-000000000001 --gateway http://127.0.0.1:8080`,
+		Args: usageArgs(cobra.MaximumNArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error { return a.resume(cmd.Context(), args) },
+	}
+}
+
+func (a *app) resume(ctx context.Context, args []string) (err error) {
+	if a.opt.gateway == "" { // before a node is needed
+		if err := a.checkResume(ctx, args); err != nil {
+			return err
+		}
+	}
+	s, err := a.openService(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	jobs, err := jobsToResume(ctx, s, args)
+	if err != nil {
+		return err
+	}
+	if len(jobs) == 0 {
+		a.note("nothing to resume: all jobs are done")
+		return nil
+	}
+	for _, job := range jobs {
+		if job.State.Final() {
+			continue
+		}
+		if err := s.Run(ctx, job.ID); err != nil {
+			return err
+		}
+	}
+	var worst error
+	for i, job := range jobs {
+		if len(jobs) > 1 {
+			a.note("job %s (%d of %d)", job.ID, i+1, len(jobs))
+		}
+		ended, err := a.finish(ctx, s, job.ID)
+		if err != nil && !errors.Is(err, errStands) {
+			return err
+		}
+		if err := a.conclude(ended, err); err != nil {
+			if worst != nil && len(jobs) > 1 {
+				a.note("batchcall: %s", worst)
+			}
+			worst = worse(worst, err)
+		}
+	}
+	return worst
+}
+
+// checkResume finds out without a node whether there is anything to do.
+func (a *app) checkResume(ctx context.Context, args []string) error {
+	store, err := a.openStore(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = jobsToResume(ctx, store, args)
+	return errors.Join(err, store.Close())
+}
+
+func jobsToResume(ctx context.Context, r jobReader, args []string) ([]batch.Job, error) {
+	if len(args) == 0 {
+		return unfinished(ctx, r)
+	}
+	job, err := r.Job(ctx, args[0])
+	if err != nil {
+		return nil, err
+	}
+	if job.State == batch.JobLoading {
+		return nil, fmt.Errorf("job %s never got all of its rows, and nothing was sent: give batchcall run the same command again", job.ID)
+	}
+	return []batch.Job{job}, nil
+}
+
+// worse is the error whose exit code says more: unknown rows before failed
+// ones, and what is to be mended before both.
+func worse(a, b error) error {
+	rank := map[exitCode]int{exitOK: 0, exitFailed: 1, exitUnknown: 2, exitUsage: 3}
+	if rank[codeOf(b)] > rank[codeOf(a)] {
+		return b
+	}
+	return a
+}

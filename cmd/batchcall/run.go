@@ -1,0 +1,279 @@
+package main
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/google/uuid"
+	"github.com/spf13/cobra"
+
+	"github.com/bcosgate/bcosgate/batch"
+)
+
+// runOptions are the flags of batchcall run.
+type runOptions struct {
+	input    inputOptions
+	callee   calleeOptions
+	rate     float64
+	inFlight int
+	name     string
+	key      string
+	anew     bool
+	report   string
+}
+
+func (a *app) runCommand() *cobra.Command {
+	var o runOptions
+	cmd := &cobra.Command{
+		Use:   "run -f FILE --contract NAME --fn FUNCTION",
+		Short: "Call a function once for every row of a file",
+		Long: `Call a function of a contract once for every row of a file, and print a summary.
+
+All rows are checked first; one fault refuses the file, and nothing is sent.
+
+A CSV has a header with the names of the function's arguments. Arrays and
+structs are JSON in a cell; integers are decimal or 0x hex; bytes are 0x hex.
+NDJSON has an object (argument names) or an array a line. Reserved names: _id (a
+name for the row), _to (the contract of this row), _fn (the function of this row).
+
+The same command run again finds the same job: one that was interrupted goes on,
+one that is done is only shown. Target, contract address, function, signer and
+the bytes of the file decide what is the same; --new asks for another job.
+
+An interrupt (Ctrl-C) settles what is in flight and prints how to go on. With
+--gateway the job goes on in the gateway.
+
+` + exitHelp,
+		Example: `  batchcall run -f rows.csv --contract Evidence --fn 'save(bytes32,string)' \
+      --node 127.0.0.1:20200 --certs nodes/127.0.0.1/sdk --report report.csv
+  batchcall run -f - --format ndjson --contract Ledger --fn transfer --rate 200 < transfers.ndjson
+  batchcall run -f rows.csv --to 0x31ed5233b81c79d5adddeef991f531a9bbc2ad01 --fn 'save(bytes32,string)' \
+      --gateway https://gate.example:8443 --report - -q > report.csv`,
+		Args: usageArgs(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.run(cmd.Context(), o) },
+	}
+	f := cmd.Flags()
+	f.SortFlags = false
+	f.StringVarP(&o.input.file, "file", "f", "", "`file` with the rows, - for standard input")
+	o.callee.addTo(f)
+	f.Float64Var(&o.rate, "rate", 0, "most transactions a second (default: the target's limit)")
+	f.IntVar(&o.inFlight, "in-flight", 0, "most transactions in flight (default: the target's limit)")
+	f.StringVar(&o.name, "name", "", "free `text` to find the job by")
+	f.StringVar(&o.report, "report", "", "write the report to this `file` when the job is done (.csv, .ndjson or .json; - for standard output as CSV)")
+	f.StringVar(&o.key, "idempotency-key", "", "`key` that finds the job again, instead of one made of what is called and the file")
+	f.BoolVar(&o.anew, "new", false, "make another job, even if the same file was run before")
+	f.StringVar(&o.input.format, "format", "", "csv or ndjson (default: by the file's name, else its content)")
+	f.StringVar(&o.input.delimiter, "delimiter", "", "between the cells of a CSV: comma, semicolon, tab or one character (default: found out)")
+	f.StringVar(&o.input.encoding, "encoding", "", "utf-8 or gbk (default: found out)")
+	return cmd
+}
+
+func (o runOptions) check() error {
+	switch {
+	case o.input.file == "":
+		return usage("-f is missing: name the file with the rows, or - for standard input")
+	case o.rate < 0:
+		return usage("--rate %g: it cannot be negative", o.rate)
+	case o.inFlight < 0:
+		return usage("--in-flight %d: it cannot be negative", o.inFlight)
+	case o.anew && o.key != "":
+		return usage("--new does not go with --idempotency-key: the key says which job it is")
+	}
+	if err := o.callee.check("_to"); err != nil {
+		return err
+	}
+	_, err := reportFormat("", o.report)
+	return err
+}
+
+// run is batchcall run after the flags.
+func (a *app) run(ctx context.Context, o runOptions) (err error) {
+	if err := o.check(); err != nil {
+		return err
+	}
+	to, err := o.callee.address()
+	if err != nil {
+		return err
+	}
+	abi, err := o.callee.readABI()
+	if err != nil {
+		return err
+	}
+	if err := o.callee.checkFunction(abi); err != nil {
+		return err
+	}
+	in, err := openInput(o.input, a.in)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, in.close()) }()
+	s, err := a.openService(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+
+	spec := batch.Spec{
+		Kind: batch.KindBatch, Name: o.name, IdempotencyKey: o.key, Target: s.TargetName(), Account: s.Account(),
+		Contract: o.callee.contract, To: to, Function: o.callee.function, ABI: abi, Rate: o.rate, InFlight: o.inFlight,
+	}
+	if spec.IdempotencyKey == "" {
+		if spec.IdempotencyKey, err = a.runKey(ctx, s, o, to, in); err != nil {
+			return err
+		}
+	}
+	job, err := a.begin(ctx, s, spec, in)
+	if err != nil {
+		return a.beginFailed(ctx, err, o, job)
+	}
+	job, err = a.finish(ctx, s, job.ID)
+	if err != nil && !errors.Is(err, errStands) {
+		return err
+	}
+	return a.hand(ctx, s, job, err, o.report)
+}
+
+// runKey is the idempotency key of a run that was not given one.
+func (a *app) runKey(ctx context.Context, s service, o runOptions, to *common.Address, in *input) (string, error) {
+	if o.anew {
+		return "new-" + uuid.NewString(), nil
+	}
+	parts := keyParts{Target: s.TargetName(), Function: o.callee.function, Input: in.sha256}
+	switch {
+	case to != nil:
+		parts.Contract = to.Hex()
+	case o.callee.contract != "":
+		address, err := s.Address(ctx, o.callee.contract)
+		if err != nil {
+			return "", a.calleeError(err, o.callee.contract)
+		}
+		parts.Contract = address.Hex()
+	}
+	var err error
+	parts.Signer, err = s.Signer()
+	return idempotencyKey(parts), err
+}
+
+// begin creates the job, or finds it, and brings it to where it is sending. A
+// job that is final is given back as it is.
+func (a *app) begin(ctx context.Context, s service, spec batch.Spec, in *input) (batch.Job, error) {
+	job, created, err := s.Create(ctx, spec)
+	if err != nil {
+		return batch.Job{}, err
+	}
+	if !created {
+		switch {
+		case job.State.Final():
+			a.note("this was run before as job %s, which is %s; --new makes another job", job.ID, job.State)
+		default:
+			a.note("this was begun before as job %s; it goes on", job.ID)
+		}
+	}
+	sum := hex.EncodeToString(in.sha256[:])
+	if job.State == batch.JobInvalid && job.InputSHA256 == sum {
+		return job, &batch.InvalidRowsError{JobID: job.ID, Faults: job.Faults, Count: job.FaultCount}
+	}
+	if job.InputSHA256 != sum { // also where other rows are there already, which refuses
+		if job, err = a.load(ctx, s, job.ID, in); err != nil {
+			return job, err
+		}
+	}
+	if job.InputSHA256 != sum {
+		_, err := s.Cancel(ctx, job.ID)
+		return job, errors.Join(fmt.Errorf("%s changed while it was read, nothing was sent: run it again", in.name), err)
+	}
+	if job.State.Final() {
+		return job, nil
+	}
+	if created {
+		a.note("job %s: %d rows", job.ID, job.Rows)
+	}
+	return job, s.Run(ctx, job.ID)
+}
+
+func (a *app) load(ctx context.Context, s service, jobID string, in *input) (batch.Job, error) {
+	show := a.newProgress()
+	defer show.end()
+	var read int64
+	job, err := s.Load(ctx, jobID, in, func(n int) {
+		read += int64(n)
+		show.bytes(read, in.size)
+	})
+	job.ID = jobID
+	return job, err
+}
+
+// beginFailed words what went wrong before anything was sent.
+func (a *app) beginFailed(ctx context.Context, err error, o runOptions, job batch.Job) error {
+	if ctx.Err() != nil {
+		return exitWith(exitInterrupted, "interrupted while the rows were checked; nothing was sent. Run the same command again")
+	}
+	if faults, count, ok := faultsOf(err); ok {
+		return a.refused(faults, count)
+	}
+	if isConflict(err) {
+		if o.key == "" {
+			return exitWith(exitUsage, "the same rows were run before with other settings (--rate, --in-flight, --name or --abi): use the same, or --new. Look for the job with: %s", a.again("get"))
+		}
+		return exitWith(exitUsage, "--idempotency-key %s belongs to another request or to other rows: choose a new key, or send the same again", o.key)
+	}
+	return err
+}
+
+// hand writes the report and the summary of a job, and gives its exit code.
+func (a *app) hand(ctx context.Context, s jobReader, job batch.Job, stands error, report string) error {
+	if report == "" {
+		return a.conclude(job, stands)
+	}
+	format, err := reportFormat("", report)
+	if err != nil {
+		return err
+	}
+	if err := a.writeReport(ctx, s, job.ID, format, report); err != nil {
+		return err
+	}
+	if report == "-" { // the summary would get into the report
+		aside := *a
+		if aside.out = a.err; a.opt.quiet {
+			aside.out = discard{}
+		}
+		return aside.conclude(job, stands)
+	}
+	a.note("the report is in %s", report)
+	return a.conclude(job, stands)
+}
+
+type discard struct{}
+
+func (discard) Write(p []byte) (int, error) { return len(p), nil }
+
+// calleeError says more of a contract that has no address.
+func (a *app) calleeError(err error, contract string) error {
+	if errors.Is(err, batch.ErrNotDeployed) {
+		return a.notDeployed(contract)
+	}
+	return err
+}
+
+// notDeployed says how a contract gets a name.
+func (a *app) notDeployed(contract string) error {
+	deploy := []string{"deploy", contract}
+	if !isBuiltin(contract) {
+		deploy = []string{"deploy", "--name", contract, "--abi", contract + ".abi", "--bin", contract + ".bin"}
+	}
+	return exitWith(exitUsage, "no contract %s was deployed on this target from here. Deploy it with: %s\nor name its address with --to", contract, a.again(deploy...))
+}
+
+// usageArgs makes a wrong number of arguments an error of usage.
+func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return &usageError{fmt.Errorf("%s", strings.ReplaceAll(err.Error(), `"`, ""))}
+		}
+		return nil
+	}
+}

@@ -240,6 +240,19 @@ func TestHTTPSConfigAsksForACertificateOnlyWithACA(t *testing.T) {
 	require.NoError(t, <-handshakes)
 }
 
+func TestHTTPSClientConfigChecksTheName(t *testing.T) {
+	t.Parallel()
+	ca, pool := authority(t)
+	client := issued(t, ca, Validity{})
+	address, handshakes := echoServer(t, HTTPSConfig(issued(t, ca, Validity{}), pool))
+	cfg := HTTPSClientConfig(pool, client)
+	cfg.ServerName = "127.0.0.1" // as net/http sets it
+	_, err := exchange(t, address, cfg)
+	var name x509.HostnameError
+	require.ErrorAs(t, err, &name, "a certificate of a chain has no names, so it is no good for HTTPS")
+	require.Error(t, <-handshakes)
+}
+
 func TestAServerWithoutACertificateIsRefused(t *testing.T) {
 	t.Parallel()
 	_, pool := authority(t)

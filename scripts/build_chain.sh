@@ -185,6 +185,10 @@ fi
 if [ $kind = devnode ] && [ $host_count -gt 1 ]; then
     fail "-l '$layout': development nodes form a chain on one address only. Name one, or a real fisco-bcos with -e"
 fi
+if [ $kind = devnode ]; then
+    rest=${version#3.}
+    [ "${rest%%.*}" -ge 16 ] || fail "-v 'v$version': development nodes behave as 3.16.0 and later; older versions need a real fisco-bcos with -e"
+fi
 
 # ---- work folder ------------------------------------------------------------
 # Everything is made beside the output folder and renamed at the end, so that

@@ -31,7 +31,7 @@ cd "$dir" || exit 1
 nohup "$program" -c config.ini -g config.genesis >"$out" 2>&1 </dev/null &
 echo $! >"$pid_file"
 # A wrong configuration or a port in use ends the process soon; it has no other way to say so.
-sleep 2
+sleep 1
 if ! running; then
     rm -f "$pid_file"
     echo "$name did not start; the end of $out:" >&2

@@ -1,0 +1,268 @@
+//go:build unix
+
+package main
+
+import (
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/bcosgate/bcosgate/certs"
+)
+
+// startable makes a chain whose nodes listen on ports that the system chooses,
+// and makes sure that it is stopped at the end. It returns the folder with
+// start_all.sh.
+func startable(t *testing.T, nodes int) string {
+	t.Helper()
+	home := filepath.Join(buildChain(t, "sh", "-l", fmt.Sprintf("127.0.0.1:%d", nodes)), "127.0.0.1")
+	for i := range nodes {
+		path := filepath.Join(home, fmt.Sprintf("node%d", i), "config.ini")
+		data, err := os.ReadFile(path)
+		require.NoError(t, err)
+		text := strings.Replace(string(data), fmt.Sprintf("listen_port=%d", 20200+i), "listen_port=0", 1)
+		require.NotEqual(t, string(data), text)
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+	}
+	t.Cleanup(func() {
+		text, code := script(t, "devnode", "sh", "/", filepath.Join(home, "stop_all.sh"))
+		require.Zero(t, code, text)
+	})
+	return home
+}
+
+func runScript(t *testing.T, home, name string) (string, int) {
+	t.Helper()
+	return script(t, "devnode", "sh", "/", filepath.Join(home, name))
+}
+
+// addresses are the ports that nohup.out names, in the order of the nodes.
+func addresses(t *testing.T, home string) []string {
+	t.Helper()
+	out, err := os.ReadFile(filepath.Join(home, "nohup.out"))
+	require.NoError(t, err)
+	var list []string
+	for _, match := range regexp.MustCompile(`listening on https://(\S+)`).FindAllStringSubmatch(string(out), -1) {
+		list = append(list, match[1])
+	}
+	return list
+}
+
+func client(t *testing.T, home string) *http.Client {
+	t.Helper()
+	sdk := filepath.Join(home, "sdk")
+	cert, roots, err := certs.LoadTLSCert(certs.Files{CA: filepath.Join(sdk, "ca.crt"), Cert: filepath.Join(sdk, "sdk.crt"), Key: filepath.Join(sdk, "sdk.key")})
+	require.NoError(t, err)
+	transport := &http.Transport{TLSClientConfig: certs.ClientConfig(cert, roots)}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Transport: transport, Timeout: 10 * time.Second}
+}
+
+func requireBlockNumber(t *testing.T, c *http.Client, address string) {
+	t.Helper()
+	answer, err := c.Post("https://"+address, "application/json",
+		strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"getBlockNumber","params":["group0",""]}`))
+	require.NoError(t, err)
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	require.NoError(t, err)
+	require.JSONEq(t, `{"jsonrpc":"2.0","id":1,"result":0}`, string(body))
+}
+
+func readPID(t *testing.T, home string) int {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(home, "devnode.pid"))
+	require.NoError(t, err)
+	pid, err := strconv.Atoi(strings.TrimSpace(string(data)))
+	require.NoError(t, err)
+	return pid
+}
+
+func TestChainStartsAnswersAndStops(t *testing.T) {
+	t.Parallel()
+	home := startable(t, 4)
+
+	text, code := runScript(t, home, "node2/start.sh") // any node starts the one process
+	require.Zero(t, code, text)
+	require.Contains(t, text, "is started")
+	require.Contains(t, text, "it serves node0 node1 node2 node3")
+	ports := addresses(t, home)
+	require.Len(t, ports, 4)
+	c := client(t, home)
+	for _, address := range ports {
+		requireBlockNumber(t, c, address)
+	}
+	_, err := tls.Dial("tcp", ports[3], &tls.Config{InsecureSkipVerify: true, MaxVersion: tls.VersionTLS12})
+	require.ErrorContains(t, err, "handshake failure", "a client without a certificate is refused")
+
+	pid := readPID(t, home)
+	text, code = runScript(t, home, "start_all.sh")
+	require.Zero(t, code, text)
+	require.Contains(t, text, fmt.Sprintf("devnode is running already (pid %d)", pid))
+	require.Equal(t, pid, readPID(t, home))
+
+	text, code = runScript(t, home, "node0/stop.sh")
+	require.Zero(t, code, text)
+	require.Contains(t, text, "devnode is stopped, and with it all nodes")
+	require.True(t, hasEnded(pid))
+	require.NoFileExists(t, filepath.Join(home, "devnode.pid"))
+	out, err := os.ReadFile(filepath.Join(home, "nohup.out"))
+	require.NoError(t, err)
+	require.Contains(t, string(out), "devnode stopped", "it ended gracefully")
+
+	text, code = runScript(t, home, "stop_all.sh")
+	require.Zero(t, code, text)
+	require.Contains(t, text, "devnode is not running")
+}
+
+func TestChainStartsAgainAfterKill(t *testing.T) {
+	t.Parallel()
+	home := startable(t, 1)
+	text, code := runScript(t, home, "node0/start.sh")
+	require.Zero(t, code, text)
+	first := readPID(t, home)
+	require.NoError(t, syscall.Kill(first, syscall.SIGKILL))
+	require.Eventually(t, func() bool { return hasEnded(first) }, 10*time.Second, 10*time.Millisecond)
+
+	text, code = runScript(t, home, "start_all.sh")
+	require.Zero(t, code, text)
+	require.Contains(t, text, "is started")
+	require.NotEqual(t, first, readPID(t, home))
+	requireBlockNumber(t, client(t, home), addresses(t, home)[0])
+	require.FileExists(t, filepath.Join(home, "nohup.out.1"), "what the first one printed is kept")
+}
+
+// hasEnded is also true for a process that keeps its number because nobody
+// waits for orphans, as in some containers: it has no command line any more.
+func hasEnded(pid int) bool {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	return syscall.Kill(pid, 0) != nil || err == nil && len(data) == 0
+}
+
+func TestAProcessThatIsNotOursIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	home := startable(t, 1)
+	stranger := exec.Command("sleep", "60")
+	require.NoError(t, stranger.Start())
+	t.Cleanup(func() { stranger.Process.Kill(); stranger.Wait() })
+	pidFile := filepath.Join(home, "devnode.pid")
+	for _, content := range []string{strconv.Itoa(stranger.Process.Pid), "", "rubbish", "-1"} {
+		require.NoError(t, os.WriteFile(pidFile, []byte(content+"\n"), 0o600))
+		text, code := runScript(t, home, "stop_all.sh")
+		require.Zero(t, code, text)
+		require.Contains(t, text, "devnode is not running")
+	}
+	require.NoError(t, stranger.Process.Signal(syscall.Signal(0)))
+
+	require.NoError(t, os.WriteFile(pidFile, []byte(strconv.Itoa(stranger.Process.Pid)), 0o600))
+	text, code := runScript(t, home, "start_all.sh")
+	require.Zero(t, code, text)
+	require.Contains(t, text, "is started")
+}
+
+func TestNodeScriptsAtTheSameTimeStartOneProcess(t *testing.T) {
+	t.Parallel()
+	home := startable(t, 4)
+	texts, codes := make([]string, 4), make([]int, 4)
+	var all sync.WaitGroup
+	for i := range 4 {
+		all.Go(func() { texts[i], codes[i] = runScript(t, home, fmt.Sprintf("node%d/start.sh", i)) })
+	}
+	all.Wait()
+	require.Equal(t, make([]int, 4), codes, "%q", texts)
+	together := strings.Join(texts, "")
+	require.Equal(t, 1, strings.Count(together, "is started"), together)
+	require.Equal(t, 3, strings.Count(together, "is running already"), together)
+}
+
+func TestAPortInUseIsSaid(t *testing.T) {
+	t.Parallel()
+	home := startable(t, 2)
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer taken.Close()
+	_, port, err := net.SplitHostPort(taken.Addr().String())
+	require.NoError(t, err)
+	path := filepath.Join(home, "node1", "config.ini")
+	data, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(path, []byte(strings.Replace(string(data), "listen_port=0", "listen_port="+port, 1)), 0o600))
+
+	text, code := runScript(t, home, "start_all.sh")
+	require.Equal(t, 1, code, text)
+	require.Contains(t, text, "devnode did not start")
+	require.Contains(t, text, "node1/config.ini")
+	require.Contains(t, text, "address already in use")
+	require.NoFileExists(t, filepath.Join(home, "devnode.pid"))
+}
+
+// TestRealNodeProgram: with -e of another program each node is a process of its
+// own, started and stopped by itself.
+func TestRealNodeProgram(t *testing.T) {
+	t.Parallel()
+	dir, tools := t.TempDir(), t.TempDir()
+	// The certificates are made by devnode all the same; here its build is this binary.
+	compiler := filepath.Join(tools, "go")
+	require.NoError(t, os.WriteFile(compiler, []byte(`#!/bin/sh
+while [ $# -gt 1 ]; do [ "$1" != -o ] || out=$2; shift; done
+printf '#!/bin/sh\nexport `+roleVariable+`=devnode\nexec "`+self(t)+`" "$@"\n' >"$out"
+chmod 700 "$out"
+`), 0o700))
+	cmd := exec.Command("sh", filepath.Join(repository(t), "scripts", "build_chain.sh"),
+		"-l", "127.0.0.1:2,127.0.0.2:1", "-e", self(t), "-v", "v3.16.4")
+	cmd.Dir = dir
+	cmd.Env = environment("node", "GO="+compiler)
+	text, err := cmd.CombinedOutput()
+	require.NoError(t, err, string(text))
+	require.NotContains(t, string(text), "one devnode process")
+	for _, node := range []string{"127.0.0.1/node0", "127.0.0.1/node1", "127.0.0.2/node0"} {
+		peers, err := os.ReadFile(filepath.Join(dir, "nodes", node, "nodes.json"))
+		require.NoError(t, err)
+		require.JSONEq(t, `{"nodes":["127.0.0.1:30300","127.0.0.1:30301","127.0.0.2:30300"]}`, string(peers))
+	}
+
+	home := filepath.Join(dir, "nodes", "127.0.0.1")
+	asNode := func(name string) (string, int) { return script(t, "node", "sh", "/", filepath.Join(home, name)) }
+	t.Cleanup(func() { asNode("stop_all.sh") })
+	out, code := asNode("start_all.sh")
+	require.Zero(t, code, out)
+	require.Contains(t, out, "node0 is started")
+	require.Contains(t, out, "node1 is started")
+	out, code = asNode("node0/start.sh")
+	require.Zero(t, code, out)
+	require.Contains(t, out, "node0 is running already")
+	printed, err := os.ReadFile(filepath.Join(home, "node0", "nohup.out"))
+	require.NoError(t, err)
+	require.Contains(t, string(printed), "started with [-c config.ini -g config.genesis]")
+
+	out, code = asNode("node0/stop.sh")
+	require.Zero(t, code, out)
+	require.Contains(t, out, "node0 is stopped")
+	out, code = asNode("node1/start.sh")
+	require.Zero(t, code, out)
+	require.Contains(t, out, "node1 is running already", "the other one lives on")
+	out, code = asNode("stop_all.sh")
+	require.Zero(t, code, out)
+	require.Contains(t, out, "node0 is not running")
+	require.Contains(t, out, "node1 is stopped")
+
+	require.NoError(t, os.Remove(filepath.Join(home, "node1", "conf", "node.pem")))
+	out, code = asNode("node1/start.sh")
+	require.Equal(t, 1, code)
+	require.Contains(t, out, "node1 did not start")
+	require.Contains(t, out, "node.pem")
+}

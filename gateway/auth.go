@@ -22,7 +22,9 @@ type Token struct {
 }
 
 // NewToken makes a token for a client of that name.
-func NewToken(name, secret string) Token { return Token{Name: name, hash: sha256.Sum256([]byte(secret))} }
+func NewToken(name, secret string) Token {
+	return Token{Name: name, hash: sha256.Sum256([]byte(secret))}
+}
 
 // ParseTokens reads tokens, one a line, as name:token or only the token; empty
 // lines and lines that begin with # are left out. A token has at least 16

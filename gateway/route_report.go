@@ -17,7 +17,7 @@ import (
 const reportBuffer = 64 << 10
 
 type reportInput struct {
-	jobPath
+	ID     string `path:"id" maxLength:"64" doc:"ID of the job"`
 	Format string `query:"format" enum:"csv,ndjson,json" default:"csv" doc:"csv: the columns of the input untouched, then the results; ndjson: a line a row; json: a summary"`
 }
 

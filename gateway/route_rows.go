@@ -16,7 +16,7 @@ import (
 )
 
 type loadRowsInput struct {
-	jobPath
+	ID          string `path:"id" maxLength:"64" doc:"ID of the job"`
 	ContentType string `header:"Content-Type" hidden:"true"` // the request body says which there are
 	Start       bool   `query:"start" default:"true" doc:"Begin to send when the rows are stored"`
 	Delimiter   string `query:"delimiter" maxLength:"9" doc:"What stands between the cells of a CSV: one character, or comma, semicolon, tab; left out: found out"`
@@ -153,7 +153,7 @@ type RowList struct {
 }
 
 type listRowsInput struct {
-	jobPath
+	ID      string   `path:"id" maxLength:"64" doc:"ID of the job"`
 	State   []string `query:"state" enum:"queued,submitted,unknown,confirmed,reverted,rejected,canceled" doc:"Only rows in these states, with commas between them"`
 	After   int64    `query:"after" minimum:"0" doc:"Only rows after this one"`
 	Limit   int      `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"Most rows of the page"`

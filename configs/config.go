@@ -103,7 +103,7 @@ type TargetTLS struct {
 // Limits bound what a target is given. Zero values leave the choice to the engine.
 type Limits struct {
 	Rate     float64 `mapstructure:"rate"`      // transactions a second; 0 is no limit
-	Burst    int     `mapstructure:"burst"`     // transactions at once above the rate; 0 is one second's worth
+	Burst    int     `mapstructure:"burst"`     // transactions at once under the rate; 0 is a twentieth of a second's worth
 	InFlight int     `mapstructure:"in_flight"` // transactions sent and not yet answered; 0 is the engine's default
 }
 

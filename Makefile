@@ -46,5 +46,13 @@ cover: ## write coverage.out and print the total
 	$(GO) test -coverprofile coverage.out -coverpkg ./... ./... >/dev/null
 	$(GO) tool cover -func coverage.out | tail -n 1
 
+contracts: ## compile contracts/*.sol again and write ABI and bytecode (needs npm)
+	npm --prefix contracts/solc ci --silent
+	node contracts/solc/compile.js
+
+contracts-check: ## compile contracts/*.sol and fail when the result differs from what is committed (needs npm)
+	npm --prefix contracts/solc ci --silent
+	node contracts/solc/compile.js --check
+
 clean: ## remove what the other targets made
 	rm -rf $(BIN) coverage.out bench.txt

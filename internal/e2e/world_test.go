@@ -1,0 +1,166 @@
+//go:build unix
+
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/bcosgate/bcosgate/certs"
+)
+
+// programs builds the programs once for all tests of the package.
+var programs = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "bcosgate-e2e-")
+	if err != nil {
+		return "", err
+	}
+	build := exec.Command("go", "build", "-o", dir+"/", "./cmd/batchcall", "./cmd/devnode")
+	build.Dir = "../.."
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if text, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build the programs: %w\n%s", err, text)
+	}
+	return dir, nil
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if dir, err := programs(); err == nil {
+		_ = os.RemoveAll(dir)
+	}
+	os.Exit(code)
+}
+
+// world is a running chain of development nodes and a folder for a client.
+type world struct {
+	t     *testing.T
+	bin   string
+	dir   string // the client's working folder
+	home  string // the chain's folder with start_all.sh
+	ports []int  // RPC ports
+	http  *http.Client
+}
+
+// newWorld makes and starts a chain of n nodes; it ends with the test.
+func newWorld(t *testing.T, n int) *world {
+	t.Helper()
+	bin, err := programs()
+	require.NoError(t, err)
+	w := &world{t: t, bin: bin, dir: t.TempDir()}
+	ports := freePorts(t, 2*n)
+	w.ports = ports[:n]
+	out := filepath.Join(t.TempDir(), "nodes")
+	w.must("../../scripts/build_chain.sh", "-l", "127.0.0.1:"+strconv.Itoa(n), "-o", out,
+		"-e", filepath.Join(bin, "devnode"), "-p", fmt.Sprintf("%d,%d", ports[n], ports[0]))
+	w.home = filepath.Join(out, "127.0.0.1")
+
+	sdk := filepath.Join(w.home, "sdk")
+	cert, roots, err := certs.LoadTLSCert(certs.Files{
+		CA: filepath.Join(sdk, "ca.crt"), Cert: filepath.Join(sdk, "sdk.crt"), Key: filepath.Join(sdk, "sdk.key")})
+	require.NoError(t, err)
+	w.http = &http.Client{Transport: &http.Transport{TLSClientConfig: certs.ClientConfig(cert, roots)}}
+	t.Cleanup(w.http.CloseIdleConnections)
+
+	t.Cleanup(func() { w.must(filepath.Join(w.home, "stop_all.sh")) })
+	w.must(filepath.Join(w.home, "start_all.sh"))
+	return w
+}
+
+// must runs a program to its end and fails the test unless it exits 0.
+func (w *world) must(name string, args ...string) string {
+	w.t.Helper()
+	cmd := exec.Command(name, args...)
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	require.NoError(w.t, cmd.Run(), "%s %v\n%s%s", name, args, &out, &errs)
+	return out.String()
+}
+
+// batchcall is `batchcall args…` against the world's chain, not started yet.
+func (w *world) batchcall(args ...string) *exec.Cmd {
+	var nodes []string
+	for _, port := range w.ports {
+		nodes = append(nodes, net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	}
+	args = append(args, "--node", strings.Join(nodes, ","), "--certs", filepath.Join(w.home, "sdk"))
+	cmd := exec.Command(filepath.Join(w.bin, "batchcall"), args...)
+	cmd.Dir = w.dir
+	return cmd
+}
+
+// run runs `batchcall args…` to its end and gives what it printed to stdout.
+func (w *world) run(args ...string) string {
+	w.t.Helper()
+	cmd := w.batchcall(args...)
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	require.NoError(w.t, cmd.Run(), "batchcall %v\n%s%s", args, &out, &errs)
+	return out.String()
+}
+
+// rpc asks a node over plain HTTPS, without any of our client code.
+func (w *world) rpc(node int, method string, result any) {
+	w.t.Helper()
+	body := fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":%q,"params":["group0",""]}`, method)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, fmt.Sprintf("https://127.0.0.1:%d", w.ports[node]), strings.NewReader(body))
+	require.NoError(w.t, err)
+	res, err := w.http.Do(req)
+	require.NoError(w.t, err)
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	require.NoError(w.t, err)
+	var answer struct{ Result json.RawMessage }
+	require.NoError(w.t, json.Unmarshal(text, &answer), "%s", text)
+	require.NoError(w.t, json.Unmarshal(answer.Result, result), "%s", text)
+}
+
+// transactions is how many transactions the chain has executed, and how many failed.
+func (w *world) transactions() (total, failed int) {
+	w.t.Helper()
+	var count struct{ TransactionCount, FailedTransactionCount int }
+	w.rpc(len(w.ports)-1, "getTotalTransactionCount", &count)
+	return count.TransactionCount, count.FailedTransactionCount
+}
+
+// freePorts gives n neighbouring ports that were free a moment ago.
+func freePorts(t *testing.T, n int) []int {
+	t.Helper()
+	for base := 21000 + os.Getpid()%20000; base < 60000; base += n {
+		var listeners []net.Listener
+		for port := base; port < base+n; port++ {
+			if l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err == nil {
+				listeners = append(listeners, l)
+			}
+		}
+		for _, l := range listeners {
+			require.NoError(t, l.Close())
+		}
+		if len(listeners) == n {
+			ports := make([]int, n)
+			for i := range ports {
+				ports[i] = base + i
+			}
+			return ports
+		}
+	}
+	require.FailNow(t, "no free ports")
+	return nil
+}

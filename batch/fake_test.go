@@ -29,7 +29,7 @@ type fakeTx struct {
 func (s fakeSigner) Address() common.Address { return s.address }
 
 func (s fakeSigner) Nonce(ref string) string {
-	return fmt.Sprintf("%x", crypto.Keccak256([]byte(s.address.Hex()+s.salt+ref))[:16])
+	return fmt.Sprintf("%x", crypto.Keccak256([]byte(s.address.Hex() + s.salt + ref))[:16])
 }
 
 func (s fakeSigner) Sign(intent chain.Intent, terms chain.Terms) (chain.SignedTx, error) {
@@ -67,10 +67,10 @@ type fakeChain struct {
 	perBlock  int // transactions that make a block
 	inBlock   int
 	receipts  map[common.Hash]chain.Receipt
-	nonces    map[string]common.Hash   // of executed transactions
-	seen      map[string][]seenTx      // all different bytes that ever arrived, by nonce
-	executed  map[string]int           // executions by input
-	order     []string                 // inputs in the order of execution
+	nonces    map[string]common.Hash // of executed transactions
+	seen      map[string][]seenTx    // all different bytes that ever arrived, by nonce
+	executed  map[string]int         // executions by input
+	order     []string               // inputs in the order of execution
 	pending   []fakeTx
 	breaches  []string
 	sends     int

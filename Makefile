@@ -5,7 +5,6 @@ BIN     := bin
 # The race detector needs a C compiler; without one the tests run without it and say so.
 CC      ?= cc
 RACE    := $(shell command -v $(CC) >/dev/null 2>&1 && echo -race)
-VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS := -s -w
 FUZZTIME ?= 20s
 COUNT   ?= 6

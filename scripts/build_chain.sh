@@ -4,7 +4,7 @@
 # certificates and keys, one for clients, and scripts that start and stop it all.
 # Without -e the nodes are development nodes (cmd/devnode), built from this source tree.
 #
-# Needs a POSIX shell, the usual small programs and Go. Nothing is downloaded.
+# Needs a POSIX shell, coreutils and Go. Nothing is downloaded.
 
 set -euf
 umask 022
@@ -270,8 +270,19 @@ done
 
 # ---- configuration files and scripts ----------------------------------------
 
-sed -e "s/@GROUP@/$group/" -e "s/@CHAIN@/$chain/" -e "s/@VERSION@/$version/" -e "s/@ADMIN@/$admin/" \
-    -e "/@SEALERS@/r $sealers" -e '/@SEALERS@/d' "$templates/config.genesis" >"$work/config.genesis"
+# fill NAME=VALUE...: copies standard input, with each @NAME@ replaced by its VALUE.
+fill() {
+    while IFS= read -r line; do
+        for setting in "$@"; do
+            mark=@${setting%%=*}@
+            case $line in *"$mark"*) line=${line%%"$mark"*}${setting#*=}${line#*"$mark"} ;; esac
+        done
+        say "$line"
+    done
+}
+
+fill GROUP="$group" CHAIN="$chain" VERSION="$version" ADMIN="$admin" SEALERS="$(cat "$sealers")" \
+    <"$templates/config.genesis" >"$work/config.genesis"
 
 for host in $hosts; do
     ip=${host%%:*}
@@ -287,9 +298,8 @@ for host in $hosts; do
     while [ $i -lt "$count" ]; do
         node_dir=$host_dir/node$i
         cp -- "$work/config.genesis" "$node_dir/config.genesis"
-        sed -e "s/@LISTEN_IP@/$listen/" -e "s/@P2P_PORT@/$((p2p_start + i))/" \
-            -e "s/@RPC_PORT@/$((rpc_start + i))/" -e "s/@WEB3_PORT@/$((8545 + i))/" \
-            "$templates/config.ini" >"$node_dir/config.ini"
+        fill LISTEN_IP="$listen" P2P_PORT=$((p2p_start + i)) RPC_PORT=$((rpc_start + i)) \
+            WEB3_PORT=$((8545 + i)) <"$templates/config.ini" >"$node_dir/config.ini"
         say "{\"nodes\":[${addresses#,}]}" >"$node_dir/nodes.json"
         cp -- "$templates/$kind/start.sh" "$templates/$kind/stop.sh" "$node_dir"
         chmod 755 "$node_dir/start.sh" "$node_dir/stop.sh"

@@ -61,8 +61,16 @@ nohup "$program" "$@" -g node0/config.genesis >"$out" 2>&1 </dev/null &
 echo $! >"$pid_file"
 started=$!
 
+# ready is true when a line of the output begins with what devnode says last.
+ready() {
+    while IFS= read -r line; do
+        case $line in 'devnode ready'*) return 0 ;; esac
+    done <"$out"
+    return 1
+}
+
 deadline=$(($(now) + seconds))
-until grep -q '^devnode ready' "$out" 2>/dev/null; do
+until ready; do
     if ! kill -0 $started 2>/dev/null; then
         echo "devnode did not start:" >&2
         tail -n 10 "$out" >&2

@@ -125,6 +125,10 @@ func openWebSocket(ctx context.Context, cfg *DialConfig) (*websocket.Conn, error
 	return ws, nil
 }
 
+// errNotHTTP ends an upgrade at the first bytes of another protocol, which may
+// never send the line end that an HTTP client waits for.
+var errNotHTTP = errors.New("what answers does not speak HTTP")
+
 // sniffer remembers the first bytes that a connection reads, which tell a wrong
 // protocol.
 type sniffer struct {
@@ -140,6 +144,9 @@ func (s *sniffer) Read(p []byte) (int, error) {
 	if !s.done && n > 0 {
 		s.first = append(s.first, p[:min(n, 8-len(s.first))]...)
 		s.done = len(s.first) == 8
+		if start := s.first[:min(len(s.first), 5)]; !bytes.HasPrefix([]byte("HTTP/"), start) {
+			n, err = 0, errNotHTTP
+		}
 	}
 	s.mu.Unlock()
 	return n, err

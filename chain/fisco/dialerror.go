@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"reflect"
 	"syscall"
@@ -167,6 +168,8 @@ func upgradeFailure(ctx context.Context, node string, withTLS bool, first []byte
 	switch {
 	case !withTLS && len(first) >= 2 && (first[0] == 0x15 || first[0] == 0x16) && (first[1] == 3 || first[1] == 1):
 		return dialFailure(node, chain.KindProtocol, ReasonNeedsTLS, "the node speaks TLS: configure ca.crt, sdk.crt and sdk.key for this target", err)
+	case !withTLS && status == http.StatusBadRequest: // Go servers answer so on a TLS port
+		return dialFailure(node, chain.KindProtocol, ReasonNeedsTLS, "it refuses to speak plain (HTTP status 400): configure ca.crt, sdk.crt and sdk.key for this target if its port has TLS", err)
 	case status != 0:
 		return dialFailure(node, chain.KindProtocol, ReasonNotWebSocket, fmt.Sprintf("it answers HTTP (status %d) but no WebSocket: this is not the native RPC port ([rpc] listen_port); the Web3 port is none", status), err)
 	}

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/ethereum/go-ethereum/common"
 
 	"github.com/bcosgate/bcosgate/devchain/flatstate"
@@ -44,6 +45,8 @@ type Config struct {
 	PoolLimit    int           // most transactions in no block yet; 0 is DefaultPoolLimit
 	TxExpiration time.Duration // how long a transaction may wait for a block; 0 is DefaultTxExpiration
 	Logger       *slog.Logger  // nil discards
+
+	fs vfs.FS // nil is the disk; tests crash it
 }
 
 func (cfg Config) withDefaults() Config {
@@ -58,6 +61,9 @@ func (cfg Config) withDefaults() Config {
 	}
 	if cfg.TxExpiration == 0 {
 		cfg.TxExpiration = DefaultTxExpiration
+	}
+	if cfg.fs == nil {
+		cfg.fs = vfs.Default
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
@@ -141,7 +147,7 @@ func Open(cfg Config) (*Chain, error) {
 	if c.block0, err = cfg.Genesis.Block(); err != nil {
 		return nil, fmt.Errorf("devchain: %w", err)
 	}
-	if c.ledger, err = openLedger(cfg.DataDir, cfg.Logger); err != nil {
+	if c.ledger, err = openLedger(cfg.DataDir, cfg.fs, cfg.Logger); err != nil {
 		return nil, fmt.Errorf("devchain: %w", err)
 	}
 	if err := c.load(); err != nil {

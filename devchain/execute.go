@@ -112,8 +112,12 @@ func (x *execution) call(evm *vm.EVM, m message, value *uint256.Int) outcome {
 	if x.env.builtIns.system[*m.to] {
 		return outcome{status: StatusPrecompiledError, gasUsed: callBaseGas, output: errorString(notBuiltText)}
 	}
-	if _, builtIn := x.env.builtIns.contracts[*m.to]; !builtIn && len(m.input) > 0 && x.state.GetCodeSize(*m.to) == 0 {
-		return outcome{status: StatusRevert, gasUsed: callBaseGas, output: errorString(callAddressText)}
+	if _, builtIn := x.env.builtIns.contracts[*m.to]; !builtIn && x.state.GetCodeSize(*m.to) == 0 {
+		if len(m.input) > 0 {
+			return outcome{status: StatusRevert, gasUsed: callBaseGas, output: errorString(callAddressText)}
+		}
+		evm.Context.Transfer(evm.StateDB, m.from, *m.to, value, &x.rules)
+		return outcome{gasUsed: callBaseGas}
 	}
 	budget := vm.NewGasBudget(x.env.gasLimit-callBaseGas, 0)
 	ret, left, err := evm.Call(m.from, *m.to, m.input, budget, value)

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/ethereum/go-ethereum/common"
 
 	"github.com/bcosgate/bcosgate/devchain/flatstate"
@@ -52,13 +52,14 @@ const (
 	codeCacheBytes  = 32 << 20
 )
 
-func openLedger(dir string, logger *slog.Logger) (*ledger, error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+func openLedger(dir string, fs vfs.FS, logger *slog.Logger) (*ledger, error) {
+	if err := makeFolder(fs, dir); err != nil {
 		return nil, fmt.Errorf("data folder: %w", err)
 	}
 	cache := pebble.NewCache(blockCacheBytes)
 	defer cache.Unref()
 	db, err := pebble.Open(dir, &pebble.Options{
+		FS:                 fs,
 		Cache:              cache,
 		MemTableSize:       memTableBytes,
 		FormatMajorVersion: pebble.FormatNewest,
@@ -68,6 +69,36 @@ func openLedger(dir string, logger *slog.Logger) (*ledger, error) {
 		return nil, fmt.Errorf("data folder %s cannot be opened (is another node using it?): %w", dir, err)
 	}
 	return &ledger{db: db}, nil
+}
+
+// makeFolder makes a folder and those above it that are missing, so that a crash
+// does not take them away again.
+func makeFolder(fs vfs.FS, dir string) error {
+	var above []string // folders that get a new entry
+	for path := dir; ; {
+		if _, err := fs.Stat(path); err == nil {
+			break
+		}
+		parent := fs.PathDir(path)
+		if parent == path {
+			break
+		}
+		above = append(above, parent)
+		path = parent
+	}
+	if err := fs.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	for _, path := range above {
+		folder, err := fs.OpenDir(path)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(folder.Sync(), folder.Close()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Get reads the newest committed entry; it is the sealer's view.

@@ -57,8 +57,9 @@ func serve(ctx context.Context, configs []string, genesisFile string, stdout, st
 		return err
 	}
 	// All ports are taken before one of them answers.
+	var ports net.ListenConfig
 	for i := range endpoints {
-		if endpoints[i].listener, err = net.Listen("tcp", endpoints[i].node.Listen); err != nil {
+		if endpoints[i].listener, err = ports.Listen(ctx, "tcp", endpoints[i].node.Listen); err != nil {
 			for _, e := range endpoints[:i] {
 				_ = e.listener.Close()
 			}

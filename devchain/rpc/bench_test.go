@@ -37,3 +37,25 @@ func BenchmarkReceiptAnswer(b *testing.B) {
 		b.SetBytes(int64(len(answer{ID: 1, JSONRPC: "2.0", Result: receiptOf(tx, receipt)}.bytes())))
 	}
 }
+
+// One session, a thousand transactions in flight, blocks as soon as the last one
+// is on disk: the way of a transaction through frame, JSON, ledger and back.
+func BenchmarkSendOverWebSocket(b *testing.B) {
+	w := newWorld(b, 1, -1)
+	contract := w.deploy()
+	p := w.endpoint(nil).dial()
+	messages := make([][]byte, b.N)
+	for i := range messages {
+		text := rpcText("sendTransaction", "group0", "", w.signed(&contract, unhex(b, word(i)), ""), false)
+		messages[i] = frame{Type: typeRPC, Seq: []byte("x"), Payload: []byte(text)}.bytes()
+	}
+	b.ResetTimer()
+	sent := 0
+	for answered := range b.N {
+		for ; sent < b.N && sent < answered+1000; sent++ {
+			p.sendBytes(messages[sent])
+		}
+		p.next(typeReply)
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "tx/s")
+}

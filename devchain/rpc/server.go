@@ -155,8 +155,12 @@ func (s *Server) Start(l net.Listener) {
 // Stop closes the port, lets requests in work finish and answers them, closes
 // all connections and waits for every goroutine. When ctx ends first, what is
 // left is cut off, and the error says so; nothing runs any more in either case.
-// The ledger must still be running, or waiting requests cannot finish.
+// The ledger must still be running, or waiting requests cannot finish. A server
+// that was not started has nothing to stop.
 func (s *Server) Stop(ctx context.Context) error {
+	if s.http == nil {
+		return nil
+	}
 	var err error
 	s.stopOnce.Do(func() { err = s.stop(ctx) })
 	return err

@@ -46,7 +46,7 @@ const (
 
 // world is a chain of one sealer, with an account that sends transactions.
 type world struct {
-	t     *testing.T
+	t     testing.TB
 	chain *devchain.Chain
 	key   *ecdsa.PrivateKey // of the sealer
 	keys  []*ecdsa.PrivateKey
@@ -75,7 +75,7 @@ func testKey(i byte) *ecdsa.PrivateKey {
 
 // newWorld starts a chain with the given number of sealers. Blocks are made as
 // soon as a transaction waits, or after seal.
-func newWorld(t *testing.T, sealers int, seal time.Duration) *world {
+func newWorld(t testing.TB, sealers int, seal time.Duration) *world {
 	t.Helper()
 	w := &world{t: t, dir: t.TempDir(), seal: seal}
 	for i := range sealers {
@@ -133,7 +133,7 @@ func (w *world) send(to *common.Address, input, abi string) devchain.Result {
 
 // endpoint is a server of a world on a port of its own.
 type endpoint struct {
-	t       *testing.T
+	t       testing.TB
 	server  *Server
 	address string
 	tls     *tls.Config // of clients; nil: plain
@@ -218,7 +218,7 @@ func (e *endpoint) failure(method string, params ...any) fault {
 
 // peer is a WebSocket client that keeps what it receives.
 type peer struct {
-	t      *testing.T
+	t      testing.TB
 	ws     *websocket.Conn
 	frames chan frame // in the order of arrival; closed with the connection
 	seq    atomic.Int64

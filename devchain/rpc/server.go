@@ -86,8 +86,8 @@ type Server struct {
 	mu       sync.Mutex
 	sessions map[*session]struct{} // guarded by mu
 	fresh    map[net.Conn]struct{} // guarded by mu; connections without a first request
-	stopping bool                  // guarded by mu; no session may begin any more
-	running  sync.WaitGroup        // sessions, added to under mu
+	stopping bool                  // guarded by mu; nothing may begin any more
+	running  sync.WaitGroup        // sessions and HTTP requests, added to under mu
 }
 
 // NewServer checks the configuration. It opens nothing; Start does.
@@ -215,12 +215,38 @@ func (s *Server) noteFresh(c net.Conn, state http.ConnState) {
 	}
 }
 
+// begin counts a request or a session, with nil for a request, among what Stop
+// waits for; false means that it comes too late. end must follow.
+func (s *Server) begin(session *session) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopping {
+		return false
+	}
+	if session != nil {
+		s.sessions[session] = struct{}{}
+	}
+	s.running.Add(1)
+	return true
+}
+
+func (s *Server) end(session *session) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.sessions, session)
+	s.running.Done()
+}
+
 // serve is the one handler of the port (protocol §1.1): the path is not looked at.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	if isUpgrade(r) {
 		s.serveWebSocket(w, r)
 		return
 	}
+	if !s.begin(nil) {
+		panic(http.ErrAbortHandler) // as if the port had been closed already
+	}
+	defer s.end(nil)
 	h := w.Header()
 	h.Set("Server", serverName)
 	h.Set("Content-Type", "application/json")
@@ -270,22 +296,12 @@ func (s *Server) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	session := newSession(s.base, s, ws, connOf(r.Context()))
-	s.mu.Lock()
-	if s.stopping {
-		s.mu.Unlock()
+	if !s.begin(session) {
 		session.cancel(nil)
 		_ = ws.CloseNow()
 		return
 	}
-	s.sessions[session] = struct{}{}
-	s.running.Add(1)
-	s.mu.Unlock()
-	defer s.running.Done()
-	defer func() {
-		s.mu.Lock()
-		delete(s.sessions, session)
-		s.mu.Unlock()
-	}()
+	defer s.end(session)
 	session.run()
 }
 

@@ -33,8 +33,10 @@ type Config struct {
 type HTTP struct {
 	// Listen is host:port. Port 0 lets the system choose.
 	Listen string `mapstructure:"listen" help:"address of the HTTP API, host:port"`
-	// BodyLimit bounds a request's JSON body; rows that are streamed up have no limit.
-	BodyLimit         ByteSize      `mapstructure:"body_limit" help:"largest JSON body of a request, for example 64MiB"`
+	// BodyLimit bounds a request's JSON body; rows that are streamed up have a limit of their own.
+	BodyLimit ByteSize `mapstructure:"body_limit" help:"largest JSON body of a request, for example 64MiB"`
+	// RowsLimit bounds rows that are streamed up. 0 is no limit: they need disk, not memory.
+	RowsLimit         ByteSize      `mapstructure:"rows_limit" help:"largest upload of rows, for example 10GiB; 0 is no limit"`
 	ReadHeaderTimeout time.Duration `mapstructure:"read_header_timeout" help:"how long a client may take to send its request header"`
 	// ShutdownTimeout is for all of a graceful stop: open requests and what is in flight.
 	ShutdownTimeout time.Duration `mapstructure:"shutdown_timeout" help:"how long a graceful stop may take"`

@@ -11,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humagin"
 	"github.com/gin-gonic/gin"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/bcosgate/bcosgate/chain"
 )
@@ -20,6 +21,10 @@ const (
 	DefaultBodyLimit   = 8 << 20
 	DefaultMaxRequests = 512
 )
+
+// fullBodies is how many JSON bodies of the largest size may be in memory at
+// once, as read; parsed they take several times as much.
+const fullBodies = 2
 
 // Config is what a Gateway is built from.
 type Config struct {
@@ -72,7 +77,8 @@ type Gateway struct {
 	chainRules  map[chain.Kind]chainRule
 	crossOrigin *http.CrossOriginProtection
 	slots       chan struct{}
-	streaming   map[string]bool // method and gin path of routes whose body streams
+	bodies      *semaphore.Weighted // bytes of JSON bodies in memory
+	streaming   map[string]bool     // method and gin path of routes whose body streams
 
 	drainOnce sync.Once
 	drain     chan struct{} // closed while the gateway stops
@@ -107,6 +113,7 @@ func New(cfg Config) (*Gateway, error) {
 		chainRules:  chainRules(),
 		crossOrigin: http.NewCrossOriginProtection(),
 		slots:       make(chan struct{}, cfg.MaxRequests),
+		bodies:      semaphore.NewWeighted(fullBodies * (cfg.BodyLimit + 1)),
 		streaming:   map[string]bool{},
 		drain:       make(chan struct{}),
 	}

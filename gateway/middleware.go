@@ -23,6 +23,7 @@ type request struct {
 	id     string
 	client string // name of the token that it showed
 	cause  error  // behind an answer of 500 and above
+	body   *bodyError
 }
 
 type requestKey struct{}
@@ -153,7 +154,7 @@ func (g *Gateway) admit(c *gin.Context) {
 	case g.slots <- struct{}{}:
 	default:
 		g.abort(c, newProblem(http.StatusTooManyRequests, "too_many_requests",
-			fmt.Sprintf("the gateway works on %d requests already (http.max_requests): ask again later", cap(g.slots))).later(time.Second))
+			fmt.Sprintf("the gateway works on %d requests already: ask again later", cap(g.slots))).later(time.Second))
 		return
 	}
 	defer func() { <-g.slots }()

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humagin"
 
 	"github.com/bcosgate/bcosgate/batch"
 	"github.com/bcosgate/bcosgate/batch/rows"
@@ -43,7 +45,7 @@ func (g *Gateway) problemOf(err error) *Problem {
 		return newProblem(http.StatusRequestEntityTooLarge, "body_too_large", fmt.Sprintf("the rows are larger than %d bytes (http.rows_limit): cut them into several jobs", e.Limit))
 	}
 	if e, ok := errors.AsType[*bodyError](err); ok {
-		return bodyProblem(e.stalled).because(err)
+		return bodyProblem(e)
 	}
 	return sentinelProblem(err)
 }
@@ -70,11 +72,14 @@ func sentinelProblem(err error) *Problem {
 	return unexpected(err)
 }
 
-func bodyProblem(stalled bool) *Problem {
-	if stalled {
+func bodyProblem(e *bodyError) *Problem {
+	switch {
+	case errors.Is(e, errBodiesFull):
+		return newProblem(http.StatusTooManyRequests, "too_many_requests", e.cause.Error()+": ask again later").later(time.Second)
+	case e.stalled:
 		return newProblem(http.StatusRequestTimeout, "body_timeout", "the body did not arrive in time: send it again").later(0)
 	}
-	return newProblem(http.StatusBadRequest, "body_broken", "the body broke off before its end: send it again")
+	return newProblem(http.StatusBadRequest, "body_broken", "the body broke off before its end: send it again").because(e)
 }
 
 // shape gives every error answer of huma the form of a Problem, and every
@@ -86,7 +91,12 @@ func (g *Gateway) shape(ctx huma.Context, _ string, v any) (any, error) {
 	case *Problem:
 		p = e
 	case *huma.ErrorModel:
-		p = g.humaProblem(e)
+		if req.body != nil {
+			p = bodyProblem(req.body)
+			force(ctx, p)
+		} else {
+			p = g.humaProblem(e)
+		}
 	default:
 		return v, nil
 	}
@@ -95,6 +105,18 @@ func (g *Gateway) shape(ctx huma.Context, _ string, v any) (any, error) {
 		req.cause = p.cause
 	}
 	return p, nil
+}
+
+// force gives the answer the status and headers of p, where huma has decided on
+// others already.
+func force(ctx huma.Context, p *Problem) {
+	c := humagin.Unwrap(ctx)
+	for name, values := range p.GetHeaders() {
+		c.Header(name, values[0])
+	}
+	if w, ok := c.Writer.(*pieceWriter); ok {
+		w.status = p.Status
+	}
 }
 
 // humaProblem words what huma found wrong with a request. The values that it
@@ -107,8 +129,6 @@ func (g *Gateway) humaProblem(e *huma.ErrorModel) *Problem {
 	switch e.Status {
 	case http.StatusBadRequest:
 		return newProblem(e.Status, "bad_json", "the body cannot be read as JSON: "+first)
-	case http.StatusRequestTimeout:
-		return bodyProblem(true)
 	case http.StatusRequestEntityTooLarge:
 		return bodyTooLarge(g.cfg.BodyLimit, "http.body_limit")
 	case http.StatusUnsupportedMediaType:
@@ -126,9 +146,6 @@ func (g *Gateway) humaProblem(e *huma.ErrorModel) *Problem {
 			p.Detail += fmt.Sprintf(" (and %d more)", more)
 		}
 		return p
-	}
-	if e.Detail == "cannot read request body" {
-		return bodyProblem(false).because(errors.New(first))
 	}
 	return unexpected(errors.New(e.Detail + ": " + first))
 }

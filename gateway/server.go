@@ -12,21 +12,22 @@ import (
 	"time"
 )
 
-// Timeouts of the listener. There is none for writing an answer, because
+// Bounds of the listener. There is none for the time of a whole answer, because
 // reports stream for as long as they need; each piece of a stream has a deadline
 // instead (see stream.go).
 const (
-	readHeaderTimeout = 10 * time.Second
-	idleTimeout       = 2 * time.Minute
-	maxHeaderBytes    = 32 << 10
+	defaultReadHeaderTimeout = 10 * time.Second
+	idleTimeout              = 2 * time.Minute
+	maxHeaderBytes           = 32 << 10
 )
 
 // ServerConfig says where and how a Server listens.
 type ServerConfig struct {
-	Listen  string      // host:port; port 0 lets the system choose
-	TLS     *tls.Config // nil listens without TLS
-	Handler http.Handler
-	Logger  *slog.Logger // nil logs nothing
+	Listen            string      // host:port; port 0 lets the system choose
+	TLS               *tls.Config // nil listens without TLS
+	Handler           http.Handler
+	ReadHeaderTimeout time.Duration // 0 is 10 s
+	Logger            *slog.Logger  // nil logs nothing
 }
 
 // Server is one HTTP listener with bounded headers and timeouts. Start and Stop
@@ -50,12 +51,15 @@ func NewServer(cfg ServerConfig) *Server {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
+	if cfg.ReadHeaderTimeout == 0 {
+		cfg.ReadHeaderTimeout = defaultReadHeaderTimeout
+	}
 	base, cut := context.WithCancel(context.Background())
 	s := &Server{cfg: cfg, failed: make(chan error, 1), cut: cut, idle: make(chan struct{})}
 	s.http = &http.Server{
 		Handler:           http.HandlerFunc(s.serve),
 		TLSConfig:         cfg.TLS,
-		ReadHeaderTimeout: readHeaderTimeout,
+		ReadHeaderTimeout: cfg.ReadHeaderTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		BaseContext:       func(net.Listener) context.Context { return base },
@@ -69,7 +73,7 @@ func NewServer(cfg ServerConfig) *Server {
 func (s *Server) Start(ctx context.Context) error {
 	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.cfg.Listen)
 	if err != nil {
-		return fmt.Errorf("listen on %s: %w (is another program using the port? choose one with --listen or http.listen)", s.cfg.Listen, err)
+		return fmt.Errorf("listen on %s: %w (is another program using the port? choose another with --listen or http.listen)", s.cfg.Listen, err)
 	}
 	s.addr = ln.Addr()
 	s.wg.Go(func() {

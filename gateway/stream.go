@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"golang.org/x/sync/semaphore"
 )
 
 const (
@@ -18,6 +19,9 @@ const (
 	// bodyTimeout is how long a JSON body may take as a whole.
 	bodyTimeout = time.Minute
 )
+
+// errBodiesFull stands for a body that has no place in memory at the moment.
+var errBodiesFull = errors.New("the JSON bodies of other requests fill the memory that they may have")
 
 // bodyError says that the body of a request could not be read to its end.
 type bodyError struct {
@@ -33,10 +37,14 @@ func (e *bodyError) Temporary() bool { return false }
 // bodyReader gives each read of a request body its own deadline, and the whole
 // body one unless it streams. The deadline is taken back after each read,
 // because an old one would end the request's context while the handler works.
+// What a JSON body takes of the memory for bodies is held until the request is over.
 type bodyReader struct {
 	io.ReadCloser
-	conn  *http.ResponseController
-	until time.Time // zero for a stream
+	req    *request // learns of the error, which huma does not pass on whole
+	conn   *http.ResponseController
+	until  time.Time           // zero for a stream
+	memory *semaphore.Weighted // nil for a stream
+	held   int64
 }
 
 func (b *bodyReader) Read(p []byte) (int, error) {
@@ -45,21 +53,48 @@ func (b *bodyReader) Read(p []byte) (int, error) {
 		deadline = b.until
 	}
 	if err := b.conn.SetReadDeadline(deadline); err != nil && !errors.Is(err, http.ErrNotSupported) {
-		return 0, &bodyError{cause: err}
+		return 0, b.broken(&bodyError{cause: err})
 	}
 	n, err := b.ReadCloser.Read(p)
 	// A failure here means that the connection is gone, which the next read tells.
 	_ = b.conn.SetReadDeadline(time.Time{})
 	if err != nil && !errors.Is(err, io.EOF) {
-		err = &bodyError{cause: err, stalled: errors.Is(err, os.ErrDeadlineExceeded)}
+		return n, b.broken(&bodyError{cause: err, stalled: errors.Is(err, os.ErrDeadlineExceeded)})
+	}
+	if b.memory != nil && n > 0 {
+		if !b.memory.TryAcquire(int64(n)) {
+			return 0, b.broken(&bodyError{cause: errBodiesFull})
+		}
+		b.held += int64(n)
 	}
 	return n, err
+}
+
+func (b *bodyReader) broken(err *bodyError) error {
+	b.req.body = err
+	return err
+}
+
+// release gives the memory back; nothing is read after it.
+func (b *bodyReader) release() {
+	if b.held > 0 {
+		b.memory.Release(b.held)
+	}
 }
 
 // pieceWriter gives each write of an answer its own deadline.
 type pieceWriter struct {
 	gin.ResponseWriter
-	conn *http.ResponseController
+	conn   *http.ResponseController
+	status int // where not 0, what the status must be, whatever huma thinks
+}
+
+// WriteHeader notes the status; it is sent with the first byte.
+func (w *pieceWriter) WriteHeader(status int) {
+	if w.status != 0 {
+		status = w.status
+	}
+	w.ResponseWriter.WriteHeader(status)
 }
 
 func (w *pieceWriter) Write(p []byte) (int, error) {
@@ -86,11 +121,12 @@ func (g *Gateway) deadlines(c *gin.Context) {
 	// A kept-alive connection still has the deadline of its last answer.
 	_ = conn.SetWriteDeadline(time.Time{})
 	c.Writer = writer
-	body := &bodyReader{ReadCloser: c.Request.Body, conn: conn}
+	body := &bodyReader{ReadCloser: c.Request.Body, req: requestOf(c), conn: conn}
 	if !g.streams(c) {
-		body.until = time.Now().Add(bodyTimeout)
+		body.until, body.memory = time.Now().Add(bodyTimeout), g.bodies
 	}
 	c.Request.Body = body
+	defer body.release()
 	c.Next()
 	writer.extend() // for what net/http still has in its buffer
 }

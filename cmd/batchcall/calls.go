@@ -24,7 +24,11 @@ type localCaller struct {
 }
 
 func (a *app) openChain(ctx context.Context) (*localCaller, error) {
-	targets, err := a.openTargets(ctx)
+	cfg, err := a.localConfig()
+	if err != nil {
+		return nil, err
+	}
+	targets, err := a.connect(ctx, cfg, nil)
 	if err != nil {
 		return nil, err
 	}

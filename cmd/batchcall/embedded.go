@@ -13,13 +13,14 @@ import (
 
 	"github.com/bcosgate/bcosgate/batch"
 	"github.com/bcosgate/bcosgate/batch/rows"
+	"github.com/bcosgate/bcosgate/configs"
 	"github.com/bcosgate/bcosgate/internal/assemble"
 )
 
 const (
 	// readyTimeout is how long a node may take to answer at the beginning: more
 	// than the first pauses of the pool, less than a person's patience.
-	readyTimeout = 8 * time.Second
+	readyTimeout = 5 * time.Second
 	// closeTimeout bounds the closing of connections at the end.
 	closeTimeout = 5 * time.Second
 )
@@ -32,22 +33,20 @@ type embedded struct {
 	stopped bool
 }
 
-// openTargets builds the target that the flags choose, connects to it and
-// waits until a node answers.
-func (a *app) openTargets(ctx context.Context) ([]assemble.Target, error) {
-	cfg, err := a.localConfig()
-	if err != nil {
-		return nil, err
-	}
+// openAccounts reads the accounts that sign, and makes the default one on first use.
+func (a *app) openAccounts(cfg configs.Config) ([]assemble.Account, error) {
 	accounts, err := assemble.Accounts(cfg.Accounts)
-	if err != nil {
-		return nil, err
-	}
 	for _, account := range accounts {
 		if account.Created {
 			a.note("made a new account %s; its key is in %s: keep it, it signs what this store sends", account.Address.Hex(), account.File)
 		}
 	}
+	return accounts, err
+}
+
+// connect builds the target of cfg, connects to it and waits until a node
+// answers. Reads need no accounts.
+func (a *app) connect(ctx context.Context, cfg configs.Config, accounts []assemble.Account) ([]assemble.Target, error) {
 	log := a.logger()
 	targets, err := assemble.Targets(cfg, accounts, log)
 	if err != nil {
@@ -78,7 +77,15 @@ func closeTargets(targets []assemble.Target) error {
 // openEngine connects, opens the store (making it if need be) and starts the
 // engine, which goes on with what an earlier process left unfinished.
 func (a *app) openEngine(ctx context.Context) (*embedded, error) {
-	targets, err := a.openTargets(ctx)
+	cfg, err := a.localConfig()
+	if err != nil {
+		return nil, err
+	}
+	accounts, err := a.openAccounts(cfg)
+	if err != nil {
+		return nil, err
+	}
+	targets, err := a.connect(ctx, cfg, accounts)
 	if err != nil {
 		return nil, err
 	}

@@ -27,7 +27,7 @@ const (
 
 const exitHelp = `Exit codes:
   0    everything succeeded
-  1    usage: bad flags, bad input, or something else to mend; nothing was sent by this command
+  1    usage: bad flags, bad input, or something else that has to be mended first
   2    some rows (or the call, or the deployment) were reverted, rejected or canceled
   3    stopped by the error budget (no command sets one yet)
   4    rows are left whose outcome is not known

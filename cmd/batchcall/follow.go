@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/bcosgate/bcosgate/batch"
@@ -88,7 +87,7 @@ func (a *app) interrupted(s service, jobIDs ...string) error {
 		a.note("interrupted; the job goes on in the gateway")
 		for _, id := range jobIDs {
 			a.note("  follow it: %s", a.again("get", id, "--watch"))
-			a.note("  cancel it: curl -X POST %s", shellQuote(strings.TrimSuffix(a.opt.gateway, "/")+"/v1/jobs/"+id+"/cancel"))
+			a.note("  cancel it: curl -X POST %s", shellQuote(s.(*remote).URL()+"/v1/jobs/"+id+"/cancel"))
 		}
 		return &exitError{code: exitInterrupted}
 	}
@@ -98,7 +97,7 @@ func (a *app) interrupted(s service, jobIDs ...string) error {
 	drained := s.Interrupt(ctx)
 	for _, id := range jobIDs {
 		if job, err := s.Job(ctx, id); err == nil {
-			a.note("job %s: %d of %d rows are done, %s", id, settled(job.Counts), job.Rows, jobLine(progressOf(job)))
+			a.note("job %s: %d of %d rows are done: %s", id, settled(job.Counts), job.Rows, stateLine(job.Counts))
 		}
 		a.note("go on with: %s", a.again("resume", id))
 	}
@@ -108,35 +107,33 @@ func (a *app) interrupted(s service, jobIDs ...string) error {
 	return &exitError{code: exitInterrupted}
 }
 
-// conclude prints the summary of a job and gives the error that carries its exit code.
-func (a *app) conclude(job batch.Job, stands error) error {
-	if err := a.print(jobView(job)); err != nil {
+// shownFailures is how many failed rows a summary names: enough to see whether
+// they have one cause.
+const shownFailures = 3
+
+// conclude prints the summary of a job, names the first rows that failed, and
+// gives the error that carries the exit code.
+func (a *app) conclude(ctx context.Context, r jobReader, job batch.Job, stands error) error {
+	if err := a.print(jobView(job, a.opt.output)); err != nil {
 		return err
 	}
 	code := jobCode(job)
-	if code == exitOK {
+	switch {
+	case code == exitOK:
 		return nil
-	}
-	if stands != nil {
+	case stands != nil:
 		return exitWith(code, "%w; go on with: %s", stands, a.again("resume", job.ID))
+	case job.State == batch.JobInvalid:
+		return exitWith(code, "job %s: its rows were refused, nothing was sent", job.ID)
 	}
-	return exitWith(code, "job %s: %s", job.ID, verdict(job))
-}
-
-// verdict says in words what exit codes 2 and 4 mean for a job.
-func verdict(job batch.Job) string {
-	c := job.Counts
-	if job.State == batch.JobInvalid {
-		return "its rows were refused, nothing was sent"
+	failed := []batch.ItemState{batch.ItemReverted, batch.ItemRejected, batch.ItemUnknown}
+	items, err := r.Items(ctx, job.ID, batch.ItemFilter{States: failed, Limit: shownFailures})
+	if err != nil {
+		return err
 	}
-	var parts []string
-	for _, state := range []struct {
-		name  string
-		count int64
-	}{{"reverted", c.Reverted}, {"rejected", c.Rejected}, {"canceled", c.Canceled}, {"not known", c.Unknown + c.Submitted}} {
-		if state.count > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", state.count, state.name))
-		}
+	for _, it := range items {
+		a.note("%s", oneLine(fmt.Sprintf("row %d %s: %s", it.Row, it.State, it.Error)))
 	}
-	return fmt.Sprintf("of %d rows %s", job.Rows, strings.Join(parts, ", "))
+	return exitWith(code, "job %s: of %d rows %s. See them with: %s", job.ID, job.Rows, stateLine(job.Counts),
+		a.again("get", job.ID, "--rows", "--state", "reverted,rejected,unknown"))
 }

@@ -119,9 +119,9 @@ func (a *app) get(ctx context.Context, args []string, o getOptions) (err error) 
 		return err
 	}
 	if o.watch {
-		return a.conclude(job, stands)
+		return a.conclude(ctx, r, job, stands)
 	}
-	return a.print(jobView(job))
+	return a.print(jobView(job, a.opt.output))
 }
 
 func (a *app) getJobs(ctx context.Context, r jobReader, o getOptions) error {

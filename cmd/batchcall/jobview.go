@@ -14,16 +14,25 @@ func jobColumns() []string {
 		"confirmed", "reverted", "rejected", "unknown", "submitted", "queued", "canceled", "created", "started", "finished", "took", "rate"}
 }
 
-// jobView is the summary of one job.
-func jobView(job batch.Job) view {
-	return view{value: job, header: jobColumns(), rows: [][]string{jobCells(job)}, pairs: true}
+// jobView is the summary of one job. For people, states that a finished job
+// hardly has are left out when they are empty.
+func jobView(job batch.Job, format string) view {
+	v := view{value: job, header: jobColumns(), rows: [][]string{jobCells(job)}, pairs: true}
+	if format == outTable {
+		for i, name := range v.header {
+			if v.rows[0][i] == "0" && (name == "submitted" || name == "queued" || name == "canceled") {
+				v.rows[0][i] = ""
+			}
+		}
+	}
+	return v
 }
 
 // jobListView is a table of jobs with fewer columns than csv has.
 func jobListView(jobs []batch.Job, format string) view {
 	v := view{value: map[string]any{"jobs": emptyNotNil(jobs)}, header: jobColumns()}
 	if format == outTable {
-		v.header = []string{"job", "state", "contract", "function", "rows", "confirmed", "reverted", "rejected", "unknown", "created", "name"}
+		v.header = []string{"job", "state", "contract", "function", "rows", "confirmed", "reverted", "rejected", "unknown", "open", "created", "name"}
 	}
 	for _, job := range jobs {
 		c := job.Counts
@@ -32,7 +41,7 @@ func jobListView(jobs []batch.Job, format string) view {
 			continue
 		}
 		v.rows = append(v.rows, []string{job.ID, string(job.State), contractText(job), functionText(job), number(job.Rows), number(c.Confirmed),
-			number(c.Reverted), number(c.Rejected), number(c.Unknown + c.Submitted), job.Created.Local().Format(time.DateTime), job.Spec.Name})
+			number(c.Reverted), number(c.Rejected), number(c.Unknown), number(c.Queued + c.Submitted), job.Created.Local().Format(time.DateTime), job.Spec.Name})
 	}
 	return v
 }

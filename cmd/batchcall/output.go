@@ -115,9 +115,12 @@ func printYAML(w io.Writer, value any) error {
 }
 
 // plain takes JSON's braces and quotes away; the encoder puts quotes back where
-// a text would be read as something else.
+// a text would be read as something else. Texts that begin like a number keep
+// theirs, because readers differ in what they take for one: an address is not.
 func plain(n *yaml.Node) {
-	n.Style = 0
+	if n.Tag != "!!str" || n.Value == "" || !strings.ContainsRune("0123456789+-.", rune(n.Value[0])) {
+		n.Style = 0
+	}
 	for _, child := range n.Content {
 		plain(child)
 	}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -27,13 +26,13 @@ type progress interface {
 	end()
 }
 
-// newProgress draws a bar on a terminal, prints lines elsewhere, and is silent
-// when asked to be.
+// newProgress draws a bar on a terminal, prints lines elsewhere and between
+// lines of a log, and is silent when asked to be.
 func (a *app) newProgress() progress {
 	if a.opt.quiet {
 		return silent{}
 	}
-	if f, ok := a.err.(*os.File); ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb" {
+	if f, ok := a.err.(*os.File); ok && !a.opt.verbose && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb" {
 		return &drawn{out: a.err, width: func() int {
 			width, _, err := term.GetSize(int(f.Fd()))
 			if err != nil {
@@ -83,9 +82,9 @@ func (d *drawn) draw(done, total int64, line string) {
 			progressbar.OptionThrottle(50*time.Millisecond),
 		)
 	}
-	d.bar.Describe(cut(line, d.width()-len(" 100% |                    |  ")-1))
 	// Progress that cannot be drawn must not stop the work.
 	_ = d.bar.Set64(min(done, total))
+	d.bar.Describe(cut(line, d.width()-len(" 100% |                    |  ")-1))
 }
 
 func (d *drawn) end() {
@@ -131,27 +130,35 @@ func (p *printed) bytes(read, total int64) {
 
 func (p *printed) end() {}
 
-// jobLine says rate, remaining time and states; states that are empty as long
-// as all goes well are left out.
+// jobLine says rate, remaining time and states.
 func jobLine(p batch.Progress) string {
-	c := p.Counts
-	parts := []string{fmt.Sprintf("%.0f/s", p.Rate)}
+	line := fmt.Sprintf("%.0f/s", p.Rate)
 	if p.ETA > 0 {
-		parts = append(parts, "ETA "+p.ETA.Round(time.Second).String())
+		line += ", ETA " + p.ETA.Round(time.Second).String()
 	}
-	parts = append(parts, fmt.Sprintf("confirmed %d", c.Confirmed))
+	line += ", " + stateLine(p.Counts)
+	if p.InFlight > 0 {
+		line += fmt.Sprintf(", in flight %d", p.InFlight)
+	}
+	if p.Waiting != "" {
+		line += ", waiting: " + p.Waiting
+	}
+	return oneLine(line)
+}
+
+// stateLine says how many rows are in which state. States that are empty as
+// long as all goes well are left out.
+func stateLine(c batch.Counts) string {
+	line := fmt.Sprintf("confirmed %d", c.Confirmed)
 	for _, state := range []struct {
 		name  string
 		count int64
-	}{{"reverted", c.Reverted}, {"rejected", c.Rejected}, {"canceled", c.Canceled}, {"unknown", c.Unknown}, {"in flight", int64(p.InFlight)}} {
+	}{{"reverted", c.Reverted}, {"rejected", c.Rejected}, {"canceled", c.Canceled}, {"unknown", c.Unknown}} {
 		if state.count > 0 {
-			parts = append(parts, fmt.Sprintf("%s %d", state.name, state.count))
+			line += fmt.Sprintf(", %s %d", state.name, state.count)
 		}
 	}
-	if p.Waiting != "" {
-		parts = append(parts, "waiting: "+p.Waiting)
-	}
-	return oneLine(strings.Join(parts, ", "))
+	return line
 }
 
 // cut shortens s to at most n characters.

@@ -66,7 +66,7 @@ func (a *app) resume(ctx context.Context, args []string) (err error) {
 		if err != nil && !errors.Is(err, errStands) {
 			return err
 		}
-		if err := a.conclude(ended, err); err != nil {
+		if err := a.conclude(ctx, s, ended, err); err != nil {
 			if worst != nil && len(jobs) > 1 {
 				a.note("batchcall: %s", worst)
 			}

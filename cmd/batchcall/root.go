@@ -176,12 +176,14 @@ func (a *app) logger() *slog.Logger {
 // print writes an answer to stdout in the format that -o asks for.
 func (a *app) print(v view) error { return v.print(a.out, a.opt.output) }
 
-// again is the command line that does something else at the same place.
+// again is the command line that does something else at the same place. What
+// only reads a store is not told about nodes.
 func (a *app) again(args ...string) string {
 	words := append([]string{"batchcall"}, args...)
+	reads := args[0] == "get" || args[0] == "report"
 	for _, name := range a.opt.connectionFlags {
 		flag := a.flags.Lookup(name)
-		if flag == nil || !flag.Changed {
+		if flag == nil || !flag.Changed || reads && !slices.Contains([]string{"gateway", "ca", "cert", "key", "store"}, name) {
 			continue
 		}
 		value := flag.Value.String()

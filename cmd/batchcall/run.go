@@ -167,6 +167,7 @@ func (a *app) begin(ctx context.Context, s service, spec batch.Spec, in *input) 
 	}
 	if !created {
 		switch {
+		case job.State == batch.JobInvalid:
 		case job.State.Final():
 			a.note("this was run before as job %s, which is %s; --new makes another job", job.ID, job.State)
 		default:
@@ -227,7 +228,7 @@ func (a *app) beginFailed(ctx context.Context, err error, o runOptions, job batc
 // hand writes the report and the summary of a job, and gives its exit code.
 func (a *app) hand(ctx context.Context, s jobReader, job batch.Job, stands error, report string) error {
 	if report == "" {
-		return a.conclude(job, stands)
+		return a.conclude(ctx, s, job, stands)
 	}
 	format, err := reportFormat("", report)
 	if err != nil {
@@ -241,10 +242,10 @@ func (a *app) hand(ctx context.Context, s jobReader, job batch.Job, stands error
 		if aside.out = a.err; a.opt.quiet {
 			aside.out = discard{}
 		}
-		return aside.conclude(job, stands)
+		return aside.conclude(ctx, s, job, stands)
 	}
 	a.note("the report is in %s", report)
-	return a.conclude(job, stands)
+	return a.conclude(ctx, s, job, stands)
 }
 
 type discard struct{}

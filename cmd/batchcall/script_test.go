@@ -1,0 +1,177 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/stretchr/testify/require"
+
+	"github.com/bcosgate/bcosgate/batch"
+	"github.com/bcosgate/bcosgate/gateway/client"
+)
+
+// The scripts in testdata are the specification of the command line: what is
+// printed where, and with which exit code a command ends.
+
+// TestOffline has all that needs no chain.
+func TestOffline(t *testing.T) {
+	t.Parallel()
+	runScripts(t, "testdata/offline", nil)
+}
+
+// TestChain runs against a development chain. All scripts share it; each has a
+// store, an account and contracts of its own.
+func TestChain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 40*time.Millisecond)
+	const token = "a-token-of-the-tests"
+	url := w.gateway(t, token)
+	runScripts(t, "testdata/chain", func(env *testscript.Env) {
+		env.Setenv("NODE", w.node)
+		env.Setenv("CERTS", w.certs)
+		env.Setenv("GATEWAY", url)
+		env.Setenv("TOKEN", token)
+	})
+}
+
+func runScripts(t *testing.T, dir string, more func(*testscript.Env)) {
+	t.Helper()
+	testscript.Run(t, testscript.Params{
+		Dir:                 dir,
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "", // writes what cmp compares with
+		Setup: func(env *testscript.Env) error {
+			env.Setenv(tokenVariable, "")
+			if more != nil {
+				more(env)
+			}
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits":      exits,
+			"rows":       writeRows,
+			"waitstate":  waitState,
+			"waitremote": waitRemote,
+			"watch":      watch,
+		},
+	})
+}
+
+// exits CODE ARG... runs batchcall and wants this exit code.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 1 {
+		ts.Fatalf("usage: exits CODE ARG...")
+	}
+	err := ts.Exec("batchcall", args[1:]...)
+	got := 0
+	if err != nil {
+		exit, ok := err.(interface{ ExitCode() int })
+		if !ok {
+			ts.Fatalf("batchcall: %v", err)
+		}
+		got = exit.ExitCode()
+	}
+	if strconv.Itoa(got) != args[0] {
+		ts.Fatalf("batchcall %q ended with exit code %d, not %s", args[1:], got, args[0])
+	}
+}
+
+// rows FILE SEED N writes a CSV for Evidence.save.
+func writeRows(ts *testscript.TestScript, _ bool, args []string) {
+	n, err := strconv.Atoi(args[2])
+	ts.Check(err)
+	text := "digest,text\n"
+	for i := range n {
+		text += fmt.Sprintf("0x%x,%s %d\n", sha256.Sum256(fmt.Appendf(nil, "%s %d", args[1], i)), args[1], i)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
+}
+
+// waitstate STATE N [STORE] waits until the newest job of a store has at least
+// N rows in the state.
+func waitState(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.ParseInt(args[1], 10, 64)
+	ts.Check(err)
+	path := filepath.FromSlash("data/batchcall.db")
+	if len(args) > 2 {
+		path = args[2]
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	ts.Check(waiting(ctx, func() (bool, error) {
+		if _, err := os.Stat(ts.MkAbs(path)); err != nil {
+			return false, nil
+		}
+		store, err := batch.OpenStore(ctx, ts.MkAbs(path))
+		if err != nil {
+			return false, err
+		}
+		defer store.Close()
+		jobs, err := store.Jobs(ctx, batch.JobFilter{Limit: 1})
+		if err != nil || len(jobs) == 0 {
+			return false, err
+		}
+		switch c := jobs[0].Counts; args[0] {
+		case "confirmed":
+			return c.Confirmed >= want, nil
+		case "submitted":
+			return c.Submitted+c.Unknown >= want, nil
+		}
+		return false, fmt.Errorf("state %q", args[0])
+	}))
+}
+
+// remoteJob finds a job of the gateway by its name.
+func remoteJob(ctx context.Context, ts *testscript.TestScript, name string) (batch.Job, bool) {
+	c, err := client.New(client.Config{URL: ts.Getenv("GATEWAY"), Token: ts.Getenv("TOKEN")})
+	ts.Check(err)
+	defer c.Close()
+	page, err := c.Jobs(ctx, client.JobFilter{})
+	ts.Check(err)
+	for _, job := range page.Jobs {
+		if job.Spec.Name == name {
+			return job, true
+		}
+	}
+	return batch.Job{}, false
+}
+
+// waitremote STATE NAME waits until the gateway's job of that name is in the state.
+func waitRemote(ts *testscript.TestScript, _ bool, args []string) {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	ts.Check(waiting(ctx, func() (bool, error) {
+		job, found := remoteJob(ctx, ts, args[1])
+		return found && string(job.State) == args[0], nil
+	}))
+}
+
+// watch NAME follows the gateway's job of that name with batchcall get.
+func watch(ts *testscript.TestScript, _ bool, args []string) {
+	job, found := remoteJob(context.Background(), ts, args[0])
+	if !found {
+		ts.Fatalf("the gateway has no job %s", args[0])
+	}
+	ts.Check(ts.Exec("batchcall", "get", job.ID, "--watch", "--gateway", ts.Getenv("GATEWAY")))
+}
+
+// TestScriptsCoverEveryCommand keeps the specification whole.
+func TestScriptsCoverEveryCommand(t *testing.T) {
+	t.Parallel()
+	help, err := os.ReadFile("testdata/offline/help.txtar")
+	require.NoError(t, err)
+	root := (&app{}).rootCommand()
+	for _, cmd := range root.Commands() {
+		require.Contains(t, string(help), "batchcall "+cmd.Name()+" --help", "testdata/offline/help.txtar")
+		require.NotEmpty(t, cmd.Example, cmd.Name())
+		require.NotEmpty(t, cmd.Long, cmd.Name())
+	}
+}

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"log/slog"
+	"net"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/bcosgate/bcosgate/batch"
+	"github.com/bcosgate/bcosgate/certs"
+	"github.com/bcosgate/bcosgate/configs"
+	"github.com/bcosgate/bcosgate/devchain"
+	"github.com/bcosgate/bcosgate/devchain/rpc"
+	"github.com/bcosgate/bcosgate/gateway"
+	"github.com/bcosgate/bcosgate/internal/assemble"
+)
+
+// world is a chain with one endpoint on a real socket with mutual TLS.
+type world struct {
+	chain *devchain.Chain
+	node  string // host:port
+	certs string // folder with ca.crt, sdk.crt and sdk.key
+}
+
+// newWorld starts a chain that makes a block every sealTime while transactions wait.
+func newWorld(t *testing.T, sealTime time.Duration) *world {
+	t.Helper()
+	w := &world{certs: t.TempDir()}
+	ca, err := certs.NewCA(certs.Validity{})
+	require.NoError(t, err)
+	server, err := ca.Issue(certs.Validity{})
+	require.NoError(t, err)
+	client, err := ca.Issue(certs.Validity{})
+	require.NoError(t, err)
+	for name, data := range map[string][]byte{
+		"ca.crt": ca.CertPEM(), "ssl.crt": server.CertPEM, "ssl.key": server.KeyPEM, "sdk.crt": client.CertPEM, "sdk.key": client.KeyPEM,
+	} {
+		require.NoError(t, os.WriteFile(filepath.Join(w.certs, name), data, 0o600))
+	}
+	cert, roots, err := certs.LoadTLSCert(certs.Files{
+		CA: filepath.Join(w.certs, "ca.crt"), Cert: filepath.Join(w.certs, "ssl.crt"), Key: filepath.Join(w.certs, "ssl.key"),
+	})
+	require.NoError(t, err)
+
+	key, err := certs.NewChainKey()
+	require.NoError(t, err)
+	sealer, err := devchain.ParseNodeID(key.NodeID())
+	require.NoError(t, err)
+	genesis := devchain.DefaultGenesis()
+	genesis.Sealers = []devchain.Sealer{{PublicKey: sealer, Weight: 1}}
+	w.chain, err = devchain.Open(devchain.Config{
+		Genesis: genesis, DataDir: t.TempDir(), NodeKeys: []*ecdsa.PrivateKey{key.Key}, MinSealTime: sealTime,
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, w.chain.Close()) })
+	require.NoError(t, w.chain.Start(context.Background()))
+
+	endpoint, err := rpc.NewServer(rpc.Config{Ledger: w.chain, Node: rpc.Node{ID: key.NodeID()}, TLS: certs.ServerConfig(cert, roots)})
+	require.NoError(t, err)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	w.node = listener.Addr().String()
+	endpoint.Start(listener)
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		require.NoError(t, endpoint.Stop(ctx))
+		require.NoError(t, w.chain.Stop(ctx))
+	})
+	return w
+}
+
+// gateway starts a gateway on the chain and gives its address.
+func (w *world) gateway(t *testing.T, token string) string {
+	t.Helper()
+	dir := t.TempDir()
+	cfg := configs.Default()
+	cfg.Accounts = []configs.Account{{Name: "default", File: filepath.Join(dir, "account.pem"), Create: true}}
+	cfg.Targets = []configs.Target{{
+		Name: "main", Family: "fisco3", Chain: "chain0", Group: "group0", Nodes: []string{w.node}, ConnsPerNode: 2, Account: "default",
+		TLS: configs.TargetTLS{CA: filepath.Join(w.certs, "ca.crt"), Cert: filepath.Join(w.certs, "sdk.crt"), Key: filepath.Join(w.certs, "sdk.key")},
+	}}
+	require.NoError(t, cfg.Validate())
+	log := slog.New(slog.DiscardHandler)
+	accounts, err := assemble.Accounts(cfg.Accounts)
+	require.NoError(t, err)
+	targets, err := assemble.Targets(cfg, accounts, log)
+	require.NoError(t, err)
+	require.NoError(t, assemble.Start(context.Background(), targets))
+	stopping := func(stop func(context.Context) error) {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		require.NoError(t, stop(ctx))
+	}
+	t.Cleanup(func() { stopping(func(ctx context.Context) error { return assemble.Stop(ctx, targets) }) })
+	require.NoError(t, targets[0].Pool.WaitReady(t.Context()))
+	store, err := batch.OpenStore(t.Context(), filepath.Join(dir, "gateway.db"))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, store.Close()) })
+	engine, err := batch.NewEngine(batch.Config{Store: store, Targets: assemble.EngineTargets(targets), Logger: log})
+	require.NoError(t, err)
+	require.NoError(t, engine.Start(t.Context()))
+	t.Cleanup(func() { stopping(engine.Stop) })
+
+	handler, err := gateway.New(gateway.Config{
+		Version: "test", Engine: engine, Logger: log,
+		Targets: []gateway.Target{{Info: targets[0].Info, Chain: targets[0].Pool, Nodes: func() []gateway.Node { return nil }}},
+		Tokens:  []gateway.Token{gateway.NewToken("test", token)},
+	})
+	require.NoError(t, err)
+	server := httptest.NewServer(handler)
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+// waiting blocks until ready says yes, as often as something may have changed.
+func waiting(ctx context.Context, ready func() (bool, error)) error {
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if ok, err := ready(); ok || err != nil {
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}

@@ -72,6 +72,17 @@ func timeFailure(ctx context.Context, node, doing string, err error) error {
 	return nil
 }
 
+// Windows has numbers of its own for these, which errors.Is does not know.
+const (
+	wsaReset   syscall.Errno = 10054
+	wsaRefused syscall.Errno = 10061
+)
+
+func isErrno(err error, unix, windows syscall.Errno) bool {
+	errno, ok := errors.AsType[syscall.Errno](err)
+	return ok && (errno == unix || errno == windows)
+}
+
 func tcpFailure(ctx context.Context, node string, err error) error {
 	if _, ok := errors.AsType[*net.AddrError](err); ok {
 		return dialFailure(node, chain.KindInvalid, ReasonAddress, "the address must be host:port", err)
@@ -79,7 +90,7 @@ func tcpFailure(ctx context.Context, node string, err error) error {
 	if dns, ok := errors.AsType[*net.DNSError](err); ok && !dns.IsTimeout && ctx.Err() == nil {
 		return dialFailure(node, chain.KindUnavailable, ReasonName, "the host name is not known", err)
 	}
-	if errors.Is(err, syscall.ECONNREFUSED) {
+	if isErrno(err, syscall.ECONNREFUSED, wsaRefused) {
 		return dialFailure(node, chain.KindUnavailable, ReasonPortClosed, "nothing listens there: is the node running, and is this [rpc] listen_port of its config.ini?", err)
 	}
 	if net, ok := errors.AsType[net.Error](err); ok && net.Timeout() && ctx.Err() == nil {
@@ -127,7 +138,7 @@ func tlsFailure(ctx context.Context, node string, own *tls.Config, err error) er
 		}
 		return dialFailure(node, chain.KindProtocol, ReasonTLS, "the node broke off the TLS handshake", err)
 	}
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || isErrno(err, syscall.ECONNRESET, wsaReset) {
 		return dialFailure(node, chain.KindProtocol, ReasonTLS, "the node closed the connection during the TLS handshake: is it a GM node (sm_ssl=true), or no RPC port at all?", err)
 	}
 	return dialFailure(node, chain.KindProtocol, ReasonTLS, "the TLS handshake failed", err)

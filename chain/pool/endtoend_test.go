@@ -1,0 +1,204 @@
+package pool_test
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/hex"
+	"fmt"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/crypto"
+	"github.com/stretchr/testify/require"
+
+	"github.com/bcosgate/bcosgate/certs"
+	"github.com/bcosgate/bcosgate/chain"
+	"github.com/bcosgate/bcosgate/chain/fisco"
+	"github.com/bcosgate/bcosgate/chain/pool"
+	"github.com/bcosgate/bcosgate/contracts"
+	"github.com/bcosgate/bcosgate/devchain"
+	"github.com/bcosgate/bcosgate/devchain/rpc"
+)
+
+// development is a development chain with several endpoints behind mutual TLS.
+type development struct {
+	chain   *devchain.Chain
+	servers []*rpc.Server
+	nodes   []string
+	client  *tls.Config
+}
+
+func startDevelopment(t *testing.T, nodes int) *development {
+	t.Helper()
+	key, err := crypto.GenerateKey()
+	require.NoError(t, err)
+	nodeID := hex.EncodeToString(crypto.FromECDSAPub(&key.PublicKey)[1:])
+	id, err := devchain.ParseNodeID(nodeID)
+	require.NoError(t, err)
+	genesis := devchain.DefaultGenesis()
+	genesis.Sealers = []devchain.Sealer{{PublicKey: id, Weight: 1}}
+	d := &development{}
+	d.chain, err = devchain.Open(devchain.Config{Genesis: genesis, DataDir: t.TempDir(), NodeKeys: []*ecdsa.PrivateKey{key}, MinSealTime: -1})
+	require.NoError(t, err)
+	require.NoError(t, d.chain.Start(t.Context()))
+	t.Cleanup(func() { require.NoError(t, d.chain.Close()) })
+
+	ca, err := certs.NewCA(certs.Validity{})
+	require.NoError(t, err)
+	pair, err := ca.Issue(certs.Validity{})
+	require.NoError(t, err)
+	cert, err := tls.X509KeyPair(pair.CertPEM, pair.KeyPEM)
+	require.NoError(t, err)
+	roots := x509.NewCertPool()
+	roots.AddCert(ca.Certificate())
+	d.client = certs.ClientConfig(cert, roots)
+	for range nodes {
+		server, err := rpc.NewServer(rpc.Config{Ledger: d.chain, Node: rpc.Node{ID: nodeID}, ReturnInputParams: true, TLS: certs.ServerConfig(cert, roots)})
+		require.NoError(t, err)
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		require.NoError(t, err)
+		server.Start(l)
+		d.servers, d.nodes = append(d.servers, server), append(d.nodes, l.Addr().String())
+		t.Cleanup(func() { require.NoError(t, server.Stop(context.Background())) })
+	}
+	return d
+}
+
+func (d *development) pool(t *testing.T) *pool.Pool {
+	t.Helper()
+	p, err := pool.New(pool.Config{
+		Target: chain.Target{Name: "dev", Family: chain.FISCO3, ChainID: "chain0", Group: "group0"},
+		Nodes:  d.nodes,
+		Dial: func(ctx context.Context, node string) (pool.Conn, error) {
+			c, err := fisco.Dial(ctx, fisco.DialConfig{Address: node, TLS: d.client, ChainID: "chain0", Group: "group0"})
+			if err != nil {
+				return nil, err // not a nil *Client inside a Conn
+			}
+			return c, nil
+		},
+	})
+	require.NoError(t, err)
+	require.NoError(t, p.Start(context.Background()))
+	t.Cleanup(func() { require.NoError(t, p.Stop(context.Background())) })
+	return p
+}
+
+// The whole way: keys, transactions, TLS, WebSocket, pool, and a chain that
+// executes with a real EVM.
+func TestEndToEnd(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	d := startDevelopment(t, 3)
+	p := d.pool(t)
+	require.NoError(t, p.WaitReady(ctx))
+
+	id, err := p.Identity(ctx)
+	require.NoError(t, err)
+	require.Equal(t, chain.Identity{ChainID: "chain0", Group: "group0", Genesis: d.chain.GenesisHash()}, id)
+	genesis, err := p.Block(ctx, 0)
+	require.NoError(t, err)
+	require.Equal(t, d.chain.GenesisHash(), genesis.Hash)
+
+	key, err := crypto.GenerateKey()
+	require.NoError(t, err)
+	signer := fisco.NewSigner(key, "chain0", "group0")
+	sign := func(intent chain.Intent, ref string, limit uint64) chain.SignedTx {
+		tx, err := signer.Sign(intent, chain.Terms{Nonce: signer.Nonce(ref), BlockLimit: limit})
+		require.NoError(t, err)
+		return tx
+	}
+	evidence, found := contracts.Builtin("Evidence")
+	require.True(t, found)
+	save, err := evidence.ABI.Method("save")
+	require.NoError(t, err)
+	intent := func(to common.Address, digest, text string) chain.Intent {
+		input, err := save.Encode([]any{digest, text})
+		require.NoError(t, err)
+		return chain.Intent{To: &to, Input: input}
+	}
+
+	// Deploy, and read the code back.
+	deployed, err := p.Send(ctx, sign(chain.Intent{Input: evidence.Bytecode, ABI: evidence.ABI.JSON()}, "deploy", 500))
+	require.NoError(t, err)
+	require.True(t, deployed.Succeeded)
+	require.NotNil(t, deployed.Contract)
+	require.Nil(t, deployed.To)
+	address := *deployed.Contract
+	code, err := p.Code(ctx, address)
+	require.NoError(t, err)
+	require.NotEmpty(t, code)
+
+	// Many at once, over all nodes.
+	const n = 200
+	var wg sync.WaitGroup
+	for i := range n {
+		tx := sign(intent(address, common.BigToHash(common.Big32).Hex()[:62]+fmt.Sprintf("%04x", i), "text"), fmt.Sprint(i), 500)
+		wg.Go(func() {
+			receipt, err := p.Send(ctx, tx)
+			if err != nil || !receipt.Succeeded || len(receipt.Logs) != 1 || receipt.From != signer.Address() {
+				t.Errorf("transaction %d: %v, %+v", i, err, receipt)
+				return
+			}
+			again, err := p.Receipt(ctx, tx.Hash)
+			if err != nil || again.BlockNumber != receipt.BlockNumber {
+				t.Errorf("receipt %d: %v", i, err)
+			}
+		})
+	}
+	wg.Wait()
+
+	// A revert is a result, and so is that of a call.
+	twice := sign(intent(address, common.BigToHash(common.Big32).Hex()[:62]+"0000", "again"), "twice", 500)
+	reverted, err := p.Send(ctx, twice)
+	require.NoError(t, err)
+	require.False(t, reverted.Succeeded)
+	require.Equal(t, "RevertInstruction", reverted.StatusName)
+	called, err := p.Call(ctx, chain.CallMsg{To: address, Input: intent(address, common.BigToHash(common.Big32).Hex()[:62]+"0000", "again").Input})
+	require.NoError(t, err)
+	require.Equal(t, 16, called.Status)
+	require.Equal(t, reverted.Output, called.Output)
+
+	// The same bytes again are known by their nonce, and are not executed again.
+	_, err = p.Send(ctx, twice)
+	require.True(t, chain.Is(err, chain.KindNonceUsed), "%v", err)
+
+	// A block limit that is too far ahead, or past.
+	for _, limit := range []uint64{1, 100000} {
+		_, err = p.Send(ctx, sign(intent(address, common.MaxHash.Hex(), "x"), fmt.Sprint("limit", limit), limit))
+		require.True(t, chain.Is(err, chain.KindExpired), "%v", err)
+	}
+
+	// What was never sent is absent once the head is past its limit, not before.
+	head, err := p.Head(ctx)
+	require.NoError(t, err)
+	lost := sign(intent(address, common.MaxHash.Hex(), "lost"), "lost", head.Number+1)
+	_, err = p.ProveAbsent(ctx, lost.Hash, lost.Terms.BlockLimit)
+	require.True(t, chain.Is(err, chain.KindPending), "%v", err)
+	_, err = p.ProveAbsent(ctx, twice.Hash, twice.Terms.BlockLimit)
+	require.True(t, chain.Is(err, chain.KindExists), "%v", err)
+	for i := range 4 {
+		_, err = p.Send(ctx, sign(intent(address, common.MaxHash.Hex(), "block"), fmt.Sprint("block", i), 500))
+		require.NoError(t, err)
+	}
+	proof, err := p.ProveAbsent(ctx, lost.Hash, lost.Terms.BlockLimit)
+	require.NoError(t, err)
+	require.Len(t, proof.Witnesses, 2)
+	require.Greater(t, proof.Head, lost.Terms.BlockLimit+2)
+
+	// Two of three nodes stop: the third goes on.
+	require.NoError(t, d.servers[0].Stop(ctx))
+	require.NoError(t, d.servers[1].Stop(ctx))
+	require.Eventually(t, func() bool { return !p.Nodes()[0].Online && !p.Nodes()[1].Online }, 20*time.Second, time.Millisecond)
+	receipt, err := p.Send(ctx, sign(intent(address, common.MaxHash.Hex()[:64]+"00", "after"), "after", 500))
+	require.NoError(t, err)
+	require.True(t, receipt.Succeeded)
+	_, err = p.ProveAbsent(ctx, lost.Hash, lost.Terms.BlockLimit)
+	require.True(t, chain.Is(err, chain.KindUnavailable), "the word of one of three nodes is not enough: %v", err)
+	require.Contains(t, p.Nodes()[0].Error, d.nodes[0])
+}

@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
-	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -253,5 +252,3 @@ func word(n uint64) []byte {
 	binary.BigEndian.PutUint64(out[24:], n)
 	return out
 }
-
-func bigText(n int) string { return strconv.Itoa(n) }

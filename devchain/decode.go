@@ -2,10 +2,9 @@ package devchain
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math"
-
-	"github.com/ethereum/go-ethereum/common"
 )
 
 // decodeTransaction reads the TARS form of a transaction (protocol section 4.2).
@@ -99,7 +98,7 @@ func firstError(steps ...func() error) error {
 func readTransaction(data []byte, chainID string, importTime int64) (*Transaction, *Error) {
 	tx, err := decodeTransaction(bytes.Clone(data))
 	if err != nil {
-		if _, malformed := err.(*tarsError); malformed {
+		if _, malformed := errors.AsType[*tarsError](err); malformed {
 			return nil, unreadable("tars::TarsDecodeException", err.Error())
 		}
 		return nil, unreadable("devchain", err.Error())
@@ -113,7 +112,7 @@ func readTransaction(data []byte, chainID string, importTime int64) (*Transactio
 		}
 	}
 	tx.Hash = tx.computeHash()
-	if tx.Version < 0 || (len(tx.DataHash) > 0 && common.Hash(tx.Hash) != common.BytesToHash(tx.DataHash)) || badHashLength(tx.DataHash) {
+	if tx.Version < 0 || len(tx.DataHash) > 0 && !bytes.Equal(tx.DataHash, tx.Hash[:]) {
 		return nil, unreadable("boost::wrapexcept<std::invalid_argument>",
 			"transaction hash mismatching, maybe transaction version not support.")
 	}
@@ -133,8 +132,6 @@ func readTransaction(data []byte, chainID string, importTime int64) (*Transactio
 
 // maxTransactionVersion is the newest transaction version that nodes know.
 const maxTransactionVersion = 2
-
-func badHashLength(hash []byte) bool { return len(hash) != 0 && len(hash) != common.HashLength }
 
 // isPrefixedHex tells 0x-hex, also without a digit, and the empty text.
 func isPrefixedHex(text string) bool {

@@ -168,12 +168,13 @@ func (p *pool) start() {
 	p.running = true
 }
 
-// stop refuses what comes from now on and ends the wait of all that is queued.
-// What is in the block that is being made is left to the sealer.
-func (p *pool) stop(reason error) {
+// stop refuses what comes from now on and ends the wait of all that is queued, and
+// of the batch whose block is given up. What else is in a block that is being made
+// is left to the sealer.
+func (p *pool) stop(reason error, batch ...*pending) {
 	p.mu.Lock()
 	p.running = false
-	queue := p.queue
+	queue := append(batch, p.queue...)
 	p.queue = nil
 	for _, entry := range queue {
 		p.forget(entry)

@@ -17,6 +17,8 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/stretchr/testify/require"
+
+	"github.com/bcosgate/bcosgate/devchain/flatstate"
 )
 
 // counterCode counts the calls with data in slot 0, and returns the count to a
@@ -126,6 +128,24 @@ func TestFolderInUseIsRefused(t *testing.T) {
 	c := newTestChain(t)
 	_, err := Open(c.cfg)
 	require.ErrorContains(t, err, "is another node using it?")
+}
+
+// A ledger that cannot be read ends the chain with an error; it never makes a block
+// of what it could not read.
+func TestDamagedLedgerEndsTheChain(t *testing.T) {
+	t.Parallel()
+	c := newTestChain(t)
+	at := c.deploy(counterCode)
+	account := append([]byte{'a'}, at[:]...)
+	require.NoError(t, c.ledger.write([]flatstate.Change{{Key: account, Value: []byte{1}}}))
+	_, err := c.send(c.tx(hexOf(at), []byte{1}))
+	require.ErrorContains(t, err, "damaged")
+	_, err = c.send(c.tx(hexOf(at), []byte{1}))
+	require.ErrorIs(t, err, ErrStopped)
+	require.Zero(t, c.PendingCount())
+	require.EqualValues(t, 1, c.Head().Number)
+	_, err = c.Receipts(1)
+	require.NoError(t, err, "reads go on")
 }
 
 // When a transaction is answered its block is safe: a crash that loses everything

@@ -109,10 +109,7 @@ func (c *Chain) fail(batch []*pending, cause error) {
 		err = fmt.Errorf("devchain: the chain has ended, restart it: %w", cause)
 		c.logger.Error("a block could not be made, the chain takes no more transactions", "error", cause)
 	}
-	for _, entry := range batch {
-		entry.finish(Result{}, err)
-	}
-	c.pool.stop(err)
+	c.pool.stop(err, batch...)
 }
 
 // sealBlock executes a batch, writes the block and everything that follows from it

@@ -4,6 +4,7 @@ import (
 	"crypto/ecdsa"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/crypto"
@@ -31,33 +32,22 @@ type nodeKey struct {
 	key   *ecdsa.PrivateKey
 }
 
-// placeKeys finds the place of each key among the sealers.
+// placeKeys finds the place of each key among the sealers, in their order.
 func placeKeys(keys []*ecdsa.PrivateKey, sealers []Sealer) ([]nodeKey, error) {
 	if len(keys) == 0 {
-		return nil, errors.New("no consensus key is given: a chain that seals needs at least one")
+		return nil, errors.New("no consensus key is given: a chain that makes blocks needs at least one")
 	}
 	var placed []nodeKey
-	for i, sealer := range sealers {
-		for _, key := range keys {
-			if publicKey(&key.PublicKey) == sealer.PublicKey {
-				placed = append(placed, nodeKey{index: i, key: key})
-				break
-			}
+	for _, key := range keys {
+		id := publicKey(&key.PublicKey)
+		index := slices.IndexFunc(sealers, func(s Sealer) bool { return s.PublicKey == id })
+		if index < 0 {
+			return nil, fmt.Errorf("node %x is no sealer of the genesis: name it there as node.N, or give another key", id)
 		}
+		placed = append(placed, nodeKey{index: index, key: key})
 	}
-	if len(placed) < len(keys) {
-		for _, key := range keys {
-			id := Sealer{PublicKey: publicKey(&key.PublicKey)}.NodeID()
-			found := false
-			for _, p := range placed {
-				found = found || publicKey(&p.key.PublicKey) == publicKey(&key.PublicKey)
-			}
-			if !found {
-				return nil, fmt.Errorf("node %s is no sealer of the genesis: name it there as node.N, or give another key", id)
-			}
-		}
-	}
-	return placed, nil
+	slices.SortFunc(placed, func(a, b nodeKey) int { return a.index - b.index })
+	return slices.CompactFunc(placed, func(a, b nodeKey) bool { return a.index == b.index }), nil
 }
 
 // publicKey is the key as 64 bytes.

@@ -1,10 +1,6 @@
 package devchain
 
-import (
-	"time"
-
-	"github.com/ethereum/go-ethereum/common"
-)
+import "github.com/ethereum/go-ethereum/common"
 
 // Transaction is a decoded native transaction with everything that came over
 // the wire (protocol section 4.2) and what the chain worked out about it.
@@ -147,6 +143,3 @@ type CallResult struct {
 	Status      Status
 	Output      []byte
 }
-
-// milliseconds is the time unit of the chain.
-func milliseconds(t time.Time) int64 { return t.UnixMilli() }

@@ -128,19 +128,6 @@ func (in *input) detect(format string, f io.Reader) error {
 	return nil
 }
 
-// read opens the rows from the beginning. close the second value when done.
-func (in *input) read() (rows.Reader, io.Closer, error) {
-	f, err := in.open()
-	if err != nil {
-		return nil, nil, err
-	}
-	r, err := rows.New(in.format, f, in.csv)
-	if err != nil {
-		return nil, nil, errors.Join(err, f.Close())
-	}
-	return r, f, nil
-}
-
 // parseDelimiter takes one character, or a word for it; "" gives 0, which detects.
 func parseDelimiter(text string) (rune, error) {
 	switch strings.ToLower(text) {

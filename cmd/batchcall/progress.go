@@ -57,7 +57,11 @@ type drawn struct {
 	width func() int
 	bar   *progressbar.ProgressBar
 	total int64
+	last  time.Time
 }
+
+// drawInterval keeps a fast reader from spending its time on a slow terminal.
+const drawInterval = 50 * time.Millisecond
 
 func (d *drawn) job(p batch.Progress) { d.draw(settled(p.Counts), p.Rows, jobLine(p)) }
 
@@ -66,9 +70,10 @@ func (d *drawn) bytes(read, total int64) {
 }
 
 func (d *drawn) draw(done, total int64, line string) {
-	if total <= 0 {
+	if total <= 0 || d.bar != nil && d.total == total && done < total && time.Since(d.last) < drawInterval {
 		return
 	}
+	d.last = time.Now()
 	if d.bar == nil || d.total != total {
 		d.end()
 		d.total = total
@@ -79,7 +84,6 @@ func (d *drawn) draw(done, total int64, line string) {
 			progressbar.OptionSetPredictTime(false), // ours knows what happened before a resume
 			progressbar.OptionShowDescriptionAtLineEnd(),
 			progressbar.OptionUseANSICodes(true),
-			progressbar.OptionThrottle(50*time.Millisecond),
 		)
 	}
 	// Progress that cannot be drawn must not stop the work.

@@ -178,19 +178,8 @@ func (s *Store) Items(ctx context.Context, jobID string, f ItemFilter) ([]Item, 
 	if err != nil {
 		return nil, err
 	}
-	query := "SELECT " + itemColumns + itemTables + " WHERE i.id BETWEEN ? AND ?"
-	args := []any{itemID(rec.seq, max(f.After, 0)+1), itemID(rec.seq+1, 0) - 1}
-	if len(f.States) > 0 {
-		if !slices.ContainsFunc(f.States, func(st ItemState) bool { return st != ItemReverted && st != ItemRejected }) {
-			query += " AND o.state <> 'confirmed'" // finds the few among many by their index
-		}
-		query += " AND (" + itemState + ") IN (?" + strings.Repeat(", ?", len(f.States)-1) + ")"
-		for _, st := range f.States {
-			args = append(args, string(st))
-		}
-	}
-	query += " ORDER BY i.id LIMIT ?"
-	rows, err := tx.QueryContext(ctx, query, append(args, f.Limit)...)
+	query, args := itemQuery(rec.seq, f)
+	rows, err := tx.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("list items: %w", err)
 	}
@@ -214,6 +203,26 @@ func (s *Store) Items(ctx context.Context, jobID string, f ItemFilter) ([]Item, 
 		}
 	}
 	return list, nil
+}
+
+// itemQuery is the question that a filter asks.
+func itemQuery(seq int64, f ItemFilter) (query string, args []any) {
+	low, high := itemID(seq, max(f.After, 0)+1), itemID(seq+1, 0)-1
+	query, args = "SELECT "+itemColumns+itemTables+" WHERE i.id BETWEEN ? AND ?", []any{low, high}
+	order := "i.id"
+	if len(f.States) > 0 {
+		if !slices.ContainsFunc(f.States, func(st ItemState) bool { return st != ItemReverted && st != ItemRejected }) {
+			// Finds the few among many by their index.
+			query += " AND o.item BETWEEN ? AND ? AND o.state <> 'confirmed'"
+			args = append(args, low, high)
+			order = "o.item"
+		}
+		query += " AND (" + itemState + ") IN (?" + strings.Repeat(", ?", len(f.States)-1) + ")"
+		for _, st := range f.States {
+			args = append(args, string(st))
+		}
+	}
+	return query + " ORDER BY " + order + " LIMIT ?", append(args, f.Limit)
 }
 
 // history lists the attempts of an item.

@@ -1,6 +1,7 @@
 package devchain
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -174,7 +175,7 @@ func (p *pool) start() {
 func (p *pool) stop(reason error, batch ...*pending) {
 	p.mu.Lock()
 	p.running = false
-	queue := append(batch, p.queue...)
+	queue := slices.Concat(batch, p.queue)
 	p.queue = nil
 	for _, entry := range queue {
 		p.forget(entry)

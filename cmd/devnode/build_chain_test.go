@@ -156,7 +156,7 @@ func TestBuildChainRefuses(t *testing.T) {
 		{"-C", "-C: only a new chain"},
 		{"-D", "-D: this option of the official script is not supported"},
 		{"-q", "unknown option -q"},
-		{"--gropu x", "options have one letter"},
+		{"--groups x", "options have one letter"},
 	}
 	for _, shell := range shells() {
 		for _, test := range tests {

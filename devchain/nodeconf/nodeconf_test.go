@@ -240,7 +240,7 @@ MC4CAQEEIAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8goAcGBSuBBAAK
 `
 	key, err := ParseKey([]byte(sec1))
 	require.NoError(t, err)
-	require.NotEqual(t, pkcs8.D, key.D)
+	require.False(t, pkcs8.Equal(key))
 	require.Equal(t, "84bf7562262bbd6940085748f3be6afa52ae317155181ece31b66351ccffa4b08cc43d63b2859d469fee15f31c9edb5324266e6fd0407e87382d60fc4511acd8", NodeID(&key.PublicKey))
 	require.EqualValues(t, common.HexToAddress("0x6370ef2f4db3611d657b90667de398a2cc2a370c"), crypto.PubkeyToAddress(key.PublicKey))
 }

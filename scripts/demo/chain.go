@@ -32,11 +32,11 @@ type devChain struct {
 
 // startChain makes the chain below work and starts it.
 func startChain(ctx context.Context, work string) (*devChain, error) {
-	rpcPort, err := freePorts(20200, nodes)
+	rpcPort, err := freePorts(ctx, 20200, nodes)
 	if err != nil {
 		return nil, err
 	}
-	p2pPort, err := freePorts(30300, nodes)
+	p2pPort, err := freePorts(ctx, 30300, nodes)
 	if err != nil {
 		return nil, err
 	}
@@ -108,18 +108,19 @@ func (c *devChain) stop() error {
 }
 
 // freePorts finds n neighbouring free ports, from first on.
-func freePorts(first, n int) (int, error) {
+func freePorts(ctx context.Context, first, n int) (int, error) {
 	for base := first; base < first+1000; base += n {
-		if allFree(base, n) {
+		if allFree(ctx, base, n) {
 			return base, nil
 		}
 	}
 	return 0, fmt.Errorf("no %d neighbouring free ports between %d and %d", n, first, first+1000)
 }
 
-func allFree(base, n int) bool {
+func allFree(ctx context.Context, base, n int) bool {
+	var config net.ListenConfig
 	for port := base; port < base+n; port++ {
-		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		l, err := config.Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 		if err != nil {
 			return false
 		}

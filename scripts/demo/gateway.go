@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
@@ -36,7 +35,7 @@ type gateway struct {
 // startGateway writes a configuration for the chain below work and serves it
 // on a free port of the loopback.
 func startGateway(ctx context.Context, bin, work string, chain *devChain) (*gateway, error) {
-	port, err := freePorts(8080, 1)
+	port, err := freePorts(ctx, 8080, 1)
 	if err != nil {
 		return nil, err
 	}
@@ -53,9 +52,10 @@ func startGateway(ctx context.Context, bin, work string, chain *devChain) (*gate
 	defer log.Close() // the process has its own copy
 
 	g := &gateway{url: "http://" + listen, exited: make(chan error, 1)}
-	g.cmd = exec.Command(filepath.Join(bin, "gateway"), "serve", "--config", config)
+	// Not with ctx: an interrupt reaches it through stop, in order.
+	g.cmd = exec.CommandContext(context.WithoutCancel(ctx), filepath.Join(bin, "gateway"), "serve", "--config", config)
 	g.cmd.Stdout, g.cmd.Stderr = log, log
-	// A group of its own, so that Ctrl-C reaches it only through stop, in order.
+	// A group of its own, so that Ctrl-C at the terminal does not reach it either.
 	g.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := g.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start the gateway: %w", err)
@@ -125,7 +125,10 @@ func (g *gateway) stop() error {
 		return fmt.Errorf("stop the gateway: %w", err)
 	}
 	select {
-	case <-g.exited:
+	case err := <-g.exited:
+		if err != nil {
+			return fmt.Errorf("the gateway: %w", err)
+		}
 		return nil
 	case <-time.After(30 * time.Second):
 		return errors.Join(errors.New("the gateway did not stop in 30 s and was killed"), g.cmd.Process.Kill())
@@ -174,7 +177,7 @@ func checkRecords(ctx context.Context, gw *gateway, src string, records []record
 			if err != nil {
 				return err
 			}
-			if digest != [sha256.Size]byte(r.digest) {
+			if digest != r.digest {
 				return fmt.Errorf("%s does not hash to what the chain has", path)
 			}
 		}

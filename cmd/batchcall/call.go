@@ -58,7 +58,7 @@ func (a *app) call(ctx context.Context, o callOptions, args []string) (err error
 		}
 		c.from = &from
 	}
-	if err := o.callee.checkFunction(c.abi); err != nil {
+	if _, err := o.callee.signature(c.abi); err != nil {
 		return err
 	}
 	s, err := a.openCaller(ctx)

@@ -83,26 +83,28 @@ func (o calleeOptions) readABI() (json.RawMessage, error) {
 	return json.RawMessage(parsed.JSON()), nil
 }
 
-// checkFunction finds mistakes in --fn before anybody is asked, where the
-// contract is known here.
-func (o calleeOptions) checkFunction(abi json.RawMessage) error {
+// signature is the canonical form of --fn where the contract is known here, so
+// that mistakes are found before anybody is asked, and "save" and
+// "save(bytes32,string)" are the same function. Else it is --fn as it is.
+func (o calleeOptions) signature(abi json.RawMessage) (string, error) {
 	var known *contracts.ABI
 	if len(abi) > 0 {
 		parsed, err := contracts.ParseABI(abi)
 		if err != nil {
-			return err
+			return "", err
 		}
 		known = parsed
 	} else if artifact, ok := contracts.Builtin(o.contract); ok {
 		known = artifact.ABI
 	}
 	if known == nil && !strings.Contains(o.function, "(") {
-		return nil // the ABI of a deployed contract may be known where it was deployed
+		return o.function, nil // the ABI of a deployed contract may be known where it was deployed
 	}
-	if _, err := methodOf(known, o.function); err != nil {
-		return usage("--fn %s: %s", o.function, err)
+	method, err := methodOf(known, o.function)
+	if err != nil {
+		return "", usage("--fn %s: %s", o.function, err)
 	}
-	return nil
+	return method.Signature(), nil
 }
 
 func isBuiltin(contract string) bool { return slices.Contains(contracts.BuiltinNames(), contract) }

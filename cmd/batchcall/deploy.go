@@ -137,7 +137,10 @@ func (a *app) deploy(ctx context.Context, o deployOptions, args []string) (err e
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	spec.Target, spec.Account = s.TargetName(), s.Account()
+	spec.Account = s.Account()
+	if spec.Target, err = s.TargetName(ctx); err != nil {
+		return err
+	}
 	before, beforeErr := s.Address(ctx, spec.Contract)
 	jobID, err := s.Deploy(ctx, spec, row)
 	if err != nil {

@@ -139,7 +139,7 @@ func (e *embedded) Close() error {
 
 func (e *embedded) target() batch.Target { return e.targets[0].Target }
 
-func (e *embedded) TargetName() string { return e.target().Info.Name }
+func (e *embedded) TargetName(context.Context) (string, error) { return e.target().Info.Name, nil }
 
 func (e *embedded) Account() string { return e.target().DefaultAccount }
 
@@ -153,7 +153,7 @@ func (e *embedded) Signer() (string, error) {
 }
 
 func (e *embedded) Address(ctx context.Context, contract string) (common.Address, error) {
-	c, err := e.Contract(ctx, e.TargetName(), contract)
+	c, err := e.Contract(ctx, e.target().Info.Name, contract)
 	return c.Address, err
 }
 

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -61,7 +62,25 @@ func (r *remote) Signer() (string, error) { return r.account, nil }
 
 func (r *remote) Account() string { return r.account }
 
-func (r *remote) TargetName() string { return r.target }
+// TargetName asks the gateway for its only target when none is named, so that
+// naming it or not is the same.
+func (r *remote) TargetName(ctx context.Context) (string, error) {
+	if r.target != "" {
+		return r.target, nil
+	}
+	chains, err := r.Chains(ctx)
+	if err != nil {
+		return "", err
+	}
+	if len(chains) == 1 {
+		return chains[0].Name, nil
+	}
+	var names []string
+	for _, c := range chains {
+		names = append(names, c.Name)
+	}
+	return "", usage("which target? The gateway has several: choose with --target one of %s", strings.Join(names, ", "))
+}
 
 func (r *remote) Address(ctx context.Context, contract string) (common.Address, error) {
 	list, err := r.Contracts(ctx, r.target)

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/ethereum/go-ethereum/common"
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
@@ -103,7 +102,7 @@ func (a *app) run(ctx context.Context, o runOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := o.callee.checkFunction(abi); err != nil {
+	if o.callee.function, err = o.callee.signature(abi); err != nil {
 		return err
 	}
 	in, err := openInput(o.input, a.in)
@@ -117,12 +116,16 @@ func (a *app) run(ctx context.Context, o runOptions) (err error) {
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 
+	target, err := s.TargetName(ctx)
+	if err != nil {
+		return err
+	}
 	spec := batch.Spec{
-		Kind: batch.KindBatch, Name: o.name, IdempotencyKey: o.key, Target: s.TargetName(), Account: s.Account(),
+		Kind: batch.KindBatch, Name: o.name, IdempotencyKey: o.key, Target: target, Account: s.Account(),
 		Contract: o.callee.contract, To: to, Function: o.callee.function, ABI: abi, Rate: o.rate, InFlight: o.inFlight,
 	}
 	if spec.IdempotencyKey == "" {
-		if spec.IdempotencyKey, err = a.runKey(ctx, s, o, to, in); err != nil {
+		if spec.IdempotencyKey, err = a.runKey(ctx, s, o, spec, in); err != nil {
 			return err
 		}
 	}
@@ -138,18 +141,18 @@ func (a *app) run(ctx context.Context, o runOptions) (err error) {
 }
 
 // runKey is the idempotency key of a run that was not given one.
-func (a *app) runKey(ctx context.Context, s service, o runOptions, to *common.Address, in *input) (string, error) {
+func (a *app) runKey(ctx context.Context, s service, o runOptions, spec batch.Spec, in *input) (string, error) {
 	if o.anew {
 		return "new-" + uuid.NewString(), nil
 	}
-	parts := keyParts{Target: s.TargetName(), Function: o.callee.function, Input: in.sha256}
+	parts := keyParts{Target: spec.Target, Function: spec.Function, Input: in.sha256}
 	switch {
-	case to != nil:
-		parts.Contract = to.Hex()
-	case o.callee.contract != "":
-		address, err := s.Address(ctx, o.callee.contract)
+	case spec.To != nil:
+		parts.Contract = spec.To.Hex()
+	case spec.Contract != "":
+		address, err := s.Address(ctx, spec.Contract)
 		if err != nil {
-			return "", a.calleeError(err, o.callee.contract)
+			return "", a.calleeError(err, spec.Contract)
 		}
 		parts.Contract = address.Hex()
 	}

@@ -57,6 +57,7 @@ func runScripts(t *testing.T, dir string, more func(*testscript.Env)) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits":      exits,
+			"config":     writeConfiguration,
 			"rows":       writeRows,
 			"waitstate":  waitState,
 			"waitremote": waitRemote,
@@ -92,6 +93,17 @@ func writeRows(ts *testscript.TestScript, _ bool, args []string) {
 	for i := range n {
 		text += fmt.Sprintf("0x%x,%s %d\n", sha256.Sum256(fmt.Appendf(nil, "%s %d", args[1], i)), args[1], i)
 	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
+}
+
+// config FILE ACCOUNT... writes a configuration with the chain and accounts.
+func writeConfiguration(ts *testscript.TestScript, _ bool, args []string) {
+	text := "accounts:\n"
+	for _, name := range args[1:] {
+		text += fmt.Sprintf("  - {name: %s, file: %s.pem, create: true}\n", name, name)
+	}
+	text += fmt.Sprintf("targets:\n  - {name: court, nodes: [%q], tls: {dir: %q}, account: %s}\n", ts.Getenv("NODE"), ts.Getenv("CERTS"), args[1])
+	ts.Check(os.MkdirAll(filepath.Dir(ts.MkAbs(args[0])), 0o700))
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
 }
 

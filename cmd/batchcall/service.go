@@ -33,8 +33,8 @@ type service interface {
 	Signer() (string, error)
 	// Account is the name of the account that signs, "" for a gateway's default one.
 	Account() string
-	// TargetName is the name of the target that is used, "" for a gateway's only one.
-	TargetName() string
+	// TargetName is the name of the target that is used.
+	TargetName(ctx context.Context) (string, error)
 	// Address finds where the newest deployment of a contract is.
 	Address(ctx context.Context, contract string) (common.Address, error)
 	// Create makes a job, or finds that of the same idempotency key.

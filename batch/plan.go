@@ -38,7 +38,7 @@ func (e *Engine) normalize(spec Spec) (Spec, *target, chain.Signer, error) {
 		return refuse("name", "is longer than %d bytes", maxName)
 	}
 	if len(spec.IdempotencyKey) > maxKey {
-		return refuse("idempotency_key", "is longer than %d bytes", maxKey)
+		return refuse("idempotencyKey", "is longer than %d bytes", maxKey)
 	}
 	if spec.Target == "" && len(e.targets) == 1 {
 		spec.Target = e.targets[0].Info.Name
@@ -61,7 +61,7 @@ func (e *Engine) normalize(spec Spec) (Spec, *target, chain.Signer, error) {
 		return refuse("rate", "is negative; 0 is the target's limit")
 	}
 	if spec.InFlight < 0 {
-		return refuse("in_flight", "is negative; 0 is the target's limit")
+		return refuse("inFlight", "is negative; 0 is the target's limit")
 	}
 	if len(spec.ABI) > 0 {
 		var compact bytes.Buffer

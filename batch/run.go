@@ -32,6 +32,7 @@ const (
 const (
 	sendTimeout  = 30 * time.Second
 	queryTimeout = 10 * time.Second
+	planTimeout  = 30 * time.Second // all questions about a new job together
 )
 
 // run executes one job from where the store says it is. It ends when the job is

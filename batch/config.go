@@ -1,0 +1,164 @@
+package batch
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"math"
+	"slices"
+
+	"golang.org/x/time/rate"
+
+	"github.com/bcosgate/bcosgate/chain"
+)
+
+// Chain is what the engine needs of a target's connections.
+type Chain interface {
+	chain.HeadReader
+	chain.Caller
+	chain.Sender
+	chain.ReceiptReader
+	chain.CodeReader
+	chain.Identifier
+	chain.AbsenceProver
+}
+
+// Limits bound what is sent to a target, by all jobs together.
+type Limits struct {
+	Rate     float64 // transactions a second; 0 is no limit
+	Burst    int     // how many may go at once under Rate; 0 is a twentieth of a second's worth
+	InFlight int     // most transactions in flight; 0 is DefaultInFlight
+}
+
+// DefaultInFlight is the most transactions in flight where Limits say nothing:
+// two full blocks of a FISCO BCOS chain with its usual 1000 transactions each,
+// so that one block fills while another is executed.
+const DefaultInFlight = 2000
+
+// Target is one target as the engine uses it.
+type Target struct {
+	Info           chain.Target
+	Chain          Chain
+	Accounts       map[string]chain.Signer // by configured name
+	DefaultAccount string                  // key of Accounts; "" is the only one, if there is one
+	Limits         Limits
+}
+
+// Config is what an Engine is built from.
+type Config struct {
+	Store    *Store // open; the engine does not close it
+	Targets  []Target
+	Logger   *slog.Logger // nil discards
+	Workers  int          // how many transactions are signed at a time; 0 is the number of cores
+	Observer Observer     // nil observes nothing
+
+	// BlockLimitAhead is how many blocks after the head an attempt may land;
+	// 0 is DefaultBlockLimitAhead.
+	BlockLimitAhead uint64
+}
+
+// DefaultBlockLimitAhead is half of the 1000 blocks for which a FISCO BCOS
+// chain remembers nonces, so that an attempt is still remembered when the next
+// attempt of the same item goes out.
+const DefaultBlockLimitAhead = 500
+
+// Validate lists everything that is wrong with the configuration.
+func (c Config) Validate() error {
+	var errs []error
+	add := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if c.Store == nil {
+		add("there is no store")
+	}
+	if c.Workers < 0 {
+		add("workers is negative")
+	}
+	seen := map[string]bool{}
+	for i, t := range c.Targets {
+		name := t.Info.Name
+		if name == "" {
+			add("target %d has no name", i)
+		}
+		if seen[name] {
+			add("two targets are called %q", name)
+		}
+		seen[name] = true
+		if t.Chain == nil {
+			add("target %q has no chain", name)
+		}
+		if _, ok := t.Accounts[t.DefaultAccount]; t.DefaultAccount != "" && !ok {
+			add("the default account %q of target %q is not among its accounts", t.DefaultAccount, name)
+		}
+		if t.Limits.Rate < 0 || t.Limits.Burst < 0 || t.Limits.InFlight < 0 {
+			add("a limit of target %q is negative", name)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// target is a Target at work.
+type target struct {
+	Target
+	window  *window
+	rate    *rate.Limiter // nil is no limit
+	lookups chan struct{} // a place for each question about receipts that may be open
+	stats   counters
+}
+
+// Receipts that may be asked for at a time, for one target. They are small
+// questions, but after a break there may be thousands.
+const mostLookups = 64
+
+func newTarget(t Target) *target {
+	if t.DefaultAccount == "" && len(t.Accounts) == 1 {
+		for name := range t.Accounts {
+			t.DefaultAccount = name
+		}
+	}
+	if t.Limits.InFlight == 0 {
+		t.Limits.InFlight = DefaultInFlight
+	}
+	return &target{
+		Target:  t,
+		window:  newWindow(t.Limits.InFlight),
+		rate:    newLimiter(t.Limits.Rate, t.Limits.Burst),
+		lookups: make(chan struct{}, mostLookups),
+	}
+}
+
+func newLimiter(perSecond float64, burst int) *rate.Limiter {
+	if perSecond <= 0 {
+		return nil
+	}
+	if burst <= 0 {
+		burst = max(1, int(math.Ceil(perSecond/20)))
+	}
+	return rate.NewLimiter(rate.Limit(perSecond), burst)
+}
+
+func (e *Engine) target(name string) *target {
+	for _, t := range e.targets {
+		if t.Info.Name == name {
+			return t
+		}
+	}
+	return nil
+}
+
+func (e *Engine) targetNames() string {
+	if len(e.targets) == 0 {
+		return "none"
+	}
+	list := make([]string, len(e.targets))
+	for i, t := range e.targets {
+		list[i] = t.Info.Name
+	}
+	return quoted(list)
+}
+
+func names(accounts map[string]chain.Signer) string {
+	if len(accounts) == 0 {
+		return "none"
+	}
+	return quoted(slices.Sorted(maps.Keys(accounts)))
+}

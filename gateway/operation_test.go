@@ -295,6 +295,13 @@ func TestStatusesOfBadRequestsAreDocumented(t *testing.T) {
 		if route.Method != http.MethodGet {
 			has(503)
 		}
+		if route.Path == "/v1/calls" || route.Path == "/v1/transactions" || route.Path == "/v1/jobs" && route.Method == http.MethodPost {
+			for _, rule := range chainRules() {
+				if rule.status != statusClientClosed {
+					has(rule.status)
+				}
+			}
+		}
 	}
 }
 

@@ -48,7 +48,7 @@ func callRoute() route {
 		},
 		curl: `curl -X POST http://127.0.0.1:8080/v1/calls -H 'Content-Type: application/json' \
   -d '{"contract":"Evidence","function":"count"}'`,
-		problems: problemsOfBody(http.StatusNotFound, http.StatusConflict, http.StatusNotImplemented, http.StatusBadGateway, http.StatusGatewayTimeout),
+		problems: problemsOfBody(problemsOfChain()...),
 		timeout:  requestTimeout,
 		register: handle((*Gateway).call),
 	}

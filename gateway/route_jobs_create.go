@@ -57,7 +57,7 @@ func createJobRoute() route {
 		},
 		curl: `curl -X POST http://127.0.0.1:8080/v1/jobs -H 'Content-Type: application/json' \
   -d '{"contract":"Evidence","function":"save","rows":[{"digest":"0x9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08","text":"a.txt"}]}'`,
-		problems: problemsOfBody(http.StatusConflict, http.StatusGatewayTimeout),
+		problems: problemsOfBody(problemsOfChain()...),
 		timeout:  2 * requestTimeout, // the rows of a full body are checked and stored in it
 		register: handle((*Gateway).createJob),
 	}

@@ -66,7 +66,7 @@ func transactionRoute() route {
 		},
 		curl: `curl -X POST http://127.0.0.1:8080/v1/transactions -H 'Content-Type: application/json' \
   -d '{"contract":"Evidence","deploy":true,"wait":"receipt"}'`,
-		problems: problemsOfBody(http.StatusConflict, http.StatusGatewayTimeout),
+		problems: problemsOfBody(problemsOfChain()...),
 		timeout:  maxReceiptWait + requestTimeout,
 		register: handle((*Gateway).sendTransaction),
 	}

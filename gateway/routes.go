@@ -105,3 +105,14 @@ func problemsOfBody(more ...int) []int {
 	return append([]int{http.StatusBadRequest, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge,
 		http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity, http.StatusServiceUnavailable}, more...)
 }
+
+// problemsOfChain are those of routes that may ask a chain.
+func problemsOfChain() []int {
+	statuses := []int{http.StatusGatewayTimeout}
+	for _, rule := range chainRules() {
+		if rule.status != statusClientClosed { // nobody is left to read it
+			statuses = append(statuses, rule.status)
+		}
+	}
+	return statuses
+}

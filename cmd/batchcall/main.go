@@ -28,7 +28,7 @@ func Main() int {
 		<-signals
 		interrupt(errInterrupted)
 		<-signals
-		fmt.Fprintln(os.Stderr, "\nstopped at once; nothing is lost: batchcall resume goes on from the store")
+		fmt.Fprintln(os.Stderr, "\nstopped at once; nothing is lost, batchcall resume goes on")
 		os.Exit(int(exitInterrupted))
 	}()
 	return int(execute(ctx, os.Args[1:], streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}))

@@ -81,8 +81,9 @@ type TransactionRequest struct {
 // TransactionResult is what is known of a transaction when the gateway answers.
 type TransactionResult struct {
 	batch.Item
-	JobID string `json:"jobId"` // reads on with Job and Rows
-	Final bool   `json:"-"`     // the outcome is known; false when the time-out came first
+	JobID  string `json:"jobId"`            // reads on with Job and Rows
+	Reason string `json:"reason,omitempty"` // why it cannot go on until something is mended
+	Final  bool   `json:"-"`                // the outcome is known; false when the time-out came first
 }
 
 // Transact sends one transaction. When it is not settled in time the result has

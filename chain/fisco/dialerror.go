@@ -9,7 +9,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"reflect"
 	"syscall"
 
@@ -66,7 +65,7 @@ func timeFailure(ctx context.Context, node, doing string, err error) error {
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return dialFailure(node, chain.KindCanceled, ReasonCanceled, "given up while "+doing, err)
 	}
-	if ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) {
+	if ctx.Err() != nil || isTimeout(err) {
 		return dialFailure(node, chain.KindTimeout, ReasonTimeout, "no answer in time while "+doing+": is there a firewall between, is the node overloaded?", err)
 	}
 	return nil
@@ -83,6 +82,13 @@ func isErrno(err error, unix, windows syscall.Errno) bool {
 	return ok && (errno == unix || errno == windows)
 }
 
+// isTimeout knows all forms of a deadline that passed; net.Error is one of them,
+// and context.DeadlineExceeded is a net.Error.
+func isTimeout(err error) bool {
+	e, ok := errors.AsType[net.Error](err)
+	return ok && e.Timeout()
+}
+
 func tcpFailure(ctx context.Context, node string, err error) error {
 	if _, ok := errors.AsType[*net.AddrError](err); ok {
 		return dialFailure(node, chain.KindInvalid, ReasonAddress, "the address must be host:port", err)
@@ -92,9 +98,6 @@ func tcpFailure(ctx context.Context, node string, err error) error {
 	}
 	if isErrno(err, syscall.ECONNREFUSED, wsaRefused) {
 		return dialFailure(node, chain.KindUnavailable, ReasonPortClosed, "nothing listens there: is the node running, and is this [rpc] listen_port of its config.ini?", err)
-	}
-	if net, ok := errors.AsType[net.Error](err); ok && net.Timeout() && ctx.Err() == nil {
-		return dialFailure(node, chain.KindTimeout, ReasonTimeout, "no answer in time while connecting: is there a firewall between?", err)
 	}
 	if failure := timeFailure(ctx, node, "connecting", err); failure != nil {
 		return failure

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -194,4 +195,30 @@ func TestReportHasTheUsersRowsInTheirOrder(t *testing.T) {
 	for i, line := range lines[1:] {
 		require.True(t, strings.HasPrefix(line, fmt.Sprintf("0x%064x,text %d,untouched %d,confirmed,,0x", i+1, i+1, i+1)), line)
 	}
+}
+
+func TestStartAndStopFromEverywhere(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	id := b.run(saveSpec(), 2000).ID
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for range 5 {
+				ctx, cancel := context.WithCancel(context.Background())
+				cancel()
+				_ = b.engine.Stop(ctx)
+				_ = b.engine.Start(context.Background()) // one of them wins
+				_, _ = b.engine.Progress(context.Background(), id)
+				_ = b.engine.Stats()
+			}
+		})
+	}
+	all.Wait()
+	_ = b.engine.Start(context.Background())
+	job := b.wait(id)
+	require.EqualValues(t, 2000, job.Counts.Confirmed)
+	b.verify(job)
+	require.NoError(t, b.engine.Stop(context.Background()))
+	require.NoError(t, b.engine.Stop(context.Background()), "nothing to stop")
 }

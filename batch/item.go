@@ -193,7 +193,7 @@ func (r *run) sign(it *itemRun) error {
 		return err
 	}
 	a := attempt{number: len(it.attempts) + 1, hash: tx.Hash, nonce: nonce, limit: terms.BlockLimit, created: time.Now()}
-	err = r.e.commits.commit(write{job: r.rec.seq, item: itemID(r.rec.seq, it.row), from: it.state, to: ItemSubmitted, attempt: &a, settled: &r.marked})
+	err = r.commits.commit(write{job: r.rec.seq, item: itemID(r.rec.seq, it.row), from: it.state, to: ItemSubmitted, attempt: &a, settled: &r.marked})
 	if err != nil {
 		r.halt(fmt.Sprintf("row %d: the attempt cannot be saved: %v", it.row, err))
 		return err
@@ -314,7 +314,7 @@ func (r *run) prove(it *itemRun) answer {
 
 // write puts a note beside an attempt, with the state that follows from it.
 func (r *run) write(it *itemRun, to ItemState, n note) {
-	r.e.commits.add(write{job: r.rec.seq, item: itemID(r.rec.seq, it.row), from: it.state, to: to, note: &n, done: func(error) {}})
+	r.commits.add(write{job: r.rec.seq, item: itemID(r.rec.seq, it.row), from: it.state, to: to, note: &n, done: func(error) {}})
 	r.moved(it.state, to)
 	it.state = to
 }
@@ -361,7 +361,7 @@ func (r *run) settle(it *itemRun, state ItemState) {
 		}
 	}
 	row, from := it.row, it.state
-	r.e.commits.add(write{job: r.rec.seq, item: itemID(r.rec.seq, row), from: from, to: state, outcome: o, settled: &r.marked,
+	r.commits.add(write{job: r.rec.seq, item: itemID(r.rec.seq, row), from: from, to: state, outcome: o, settled: &r.marked,
 		done: func(err error) {
 			if err != nil {
 				r.halt(fmt.Sprintf("row %d: the outcome cannot be saved: %v", row, err))

@@ -38,12 +38,13 @@ const (
 // run executes one job from where the store says it is. It ends when the job is
 // final, when it cannot go on, or when the engine stops.
 type run struct {
-	e      *Engine
-	rec    record
-	target *target // nil when it is not configured any more
-	signer chain.Signer
-	abi    *contracts.ABI // for the reasons of reverts; nil knows the usual ones
-	log    *slog.Logger
+	e       *Engine
+	rec     record
+	commits *committer
+	target  *target // nil when it is not configured any more
+	signer  chain.Signer
+	abi     *contracts.ABI // for the reasons of reverts; nil knows the usual ones
+	log     *slog.Logger
 
 	rate    *rate.Limiter // of the job; nil is no limit
 	permits chan struct{} // of the job, for transactions in flight; nil is no limit
@@ -73,7 +74,7 @@ type run struct {
 func newRun(e *Engine, rec record) *run {
 	now := time.Now()
 	r := &run{
-		e: e, rec: rec, log: e.log.With("job", rec.ID), ended: make(chan struct{}),
+		e: e, rec: rec, commits: e.commits, log: e.log.With("job", rec.ID), ended: make(chan struct{}),
 		counts: rec.Counts, open: map[int64]struct{}{}, cursor: rec.settledTo, markedAt: now, meter: meter{began: now},
 		rate: newLimiter(rec.Spec.Rate, 0),
 	}
@@ -428,7 +429,7 @@ func (r *run) progress() Progress {
 			p.Waiting = why
 		}
 	}
-	if trouble := r.e.commits.trouble.Load(); trouble != nil {
+	if trouble := r.commits.trouble.Load(); trouble != nil {
 		p.Waiting = *trouble
 	}
 	c := p.Counts

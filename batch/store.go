@@ -77,7 +77,7 @@ func (s *Store) open(ctx context.Context) error {
 	}
 	// WAL lets reports be read while the job runs; FULL makes a commit survive a
 	// power cut, which is what write-ahead means.
-	if s.write, err = openDB(s.path, 1, "journal_mode(WAL)", "synchronous(FULL)", "wal_autocheckpoint(4000)", "cache_size(-32000)"); err != nil {
+	if s.write, err = openDB(s.path, 1, "journal_mode(WAL)", "synchronous(FULL)", "wal_autocheckpoint(4000)", "cache_size(-16000)"); err != nil {
 		return err
 	}
 	if err := s.migrate(ctx); err != nil {

@@ -65,7 +65,9 @@ func (g *Gateway) report(ctx context.Context, in *reportInput) (*huma.StreamResp
 			first.begin() // an empty report has headers too
 			return
 		}
-		requestFrom(ctx).cause = err
+		if !first.failed && ctx.Err() == nil {
+			requestFrom(ctx).cause = err // ours; a client that left is no failure
+		}
 		if first.begun {
 			panic(http.ErrAbortHandler) // the client must see that this is not the whole report
 		}
@@ -79,6 +81,7 @@ type headerOnce struct {
 	contentType string
 	file        string
 	begun       bool
+	failed      bool // the client does not take it
 }
 
 func (h *headerOnce) begin() {
@@ -93,5 +96,7 @@ func (h *headerOnce) begin() {
 
 func (h *headerOnce) Write(p []byte) (int, error) {
 	h.begin()
-	return h.ctx.BodyWriter().Write(p)
+	n, err := h.ctx.BodyWriter().Write(p)
+	h.failed = h.failed || err != nil
+	return n, err
 }

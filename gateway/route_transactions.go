@@ -101,11 +101,11 @@ func (g *Gateway) sendTransaction(ctx context.Context, in *transactionInput) (*t
 	}
 	// The end of the wait is no failure: the transaction goes on without us.
 	if err != nil && waitCtx.Err() == nil && !errors.Is(err, batch.ErrHalted) && !errors.Is(err, batch.ErrNotStarted) {
-		return nil, g.about(err, job.ID)
+		return nil, g.aboutTransaction(ctx, err, job.ID)
 	}
 	out.Body, err = g.transaction(ctx, job.ID)
 	if err != nil {
-		return nil, g.about(err, job.ID)
+		return nil, g.aboutTransaction(ctx, err, job.ID)
 	}
 	out.Status = http.StatusAccepted
 	if finalItem(out.Body.State) {
@@ -195,6 +195,19 @@ func (g *Gateway) transaction(ctx context.Context, jobID string) (Transaction, e
 		tx.Item = items[0]
 	}
 	return tx, nil
+}
+
+// aboutTransaction adds the job and, when the store tells it, the hash of its
+// transaction to a problem: it may have been sent.
+func (g *Gateway) aboutTransaction(ctx context.Context, err error, jobID string) error {
+	p := g.problemOf(err)
+	p.JobID = jobID
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+	defer cancel()
+	if tx, err := g.transaction(ctx, jobID); err == nil && tx.TxHash != nil {
+		p.TxHash = tx.TxHash.Hex()
+	}
+	return p
 }
 
 func finalItem(s batch.ItemState) bool {

@@ -224,6 +224,10 @@ func TestReaderThatLeavesEndsTheReport(t *testing.T) {
 	cancel()
 	_ = resp.Body.Close()
 	require.Error(t, <-ended)
+	require.Eventually(t, func() bool {
+		return strings.Contains(r.log.String(), "route=/v1/jobs/:id/report status=499")
+	}, 10*time.Second, time.Millisecond, "a client that leaves is no failure of ours")
+	require.NotContains(t, r.log.String(), "level=ERROR")
 }
 
 // The deadline of reading a body must not end a request that works longer.

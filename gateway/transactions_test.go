@@ -83,7 +83,9 @@ func TestTransactionWhoseJobStandsStill(t *testing.T) {
 	r.engine.fail["Wait"] = fmt.Errorf("wait: %w", batch.ErrHalted)
 	require.Equal(t, http.StatusAccepted, r.do("POST", "/v1/transactions", `{"contract":"Evidence","function":"save"}`).status)
 	r.engine.setFail("Wait", errors.New("the store is gone"))
-	r.problem(r.do("POST", "/v1/transactions", `{"contract":"Evidence","function":"save"}`), http.StatusInternalServerError, "internal")
+	p := r.problem(r.do("POST", "/v1/transactions", `{"contract":"Evidence","function":"save"}`), http.StatusInternalServerError, "internal")
+	require.Equal(t, "job2", p.JobID)
+	require.NotEmpty(t, p.TxHash, "the hash is never hidden")
 }
 
 func TestBadTransactions(t *testing.T) {

@@ -94,6 +94,10 @@ func TestSecondSignalEndsTheProcessAtOnce(t *testing.T) {
 	}()
 	_, err := io.WriteString(feed, "digest,text\n")
 	require.NoError(t, err)
+	s.eventually(func() bool {
+		_, metrics := s.do("GET", "/metrics", "", "")
+		return strings.Contains(string(metrics), "bcosgate_http_requests_in_flight 2\n") // this one and the upload
+	})
 	require.NoError(t, p.cmd.Process.Signal(syscall.SIGINT))
 	require.Eventually(t, func() bool { return strings.Contains(p.err.String(), "stopping") }, 20*time.Second, 5*time.Millisecond)
 	require.NoError(t, p.cmd.Process.Signal(syscall.SIGINT))

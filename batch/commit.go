@@ -191,7 +191,7 @@ func (p *statements) prepare(ctx context.Context, c *sql.Conn) error {
 		{&p.count, `UPDATE jobs SET submitted = submitted + ?, unknown = unknown + ?, confirmed = confirmed + ?, reverted = reverted + ?,
 			rejected = rejected + ?, canceled = canceled + ?, settled_to = max(settled_to, ?) WHERE seq = ?`},
 	} {
-		st, err := c.PrepareContext(ctx, s.text)
+		st, err := c.PrepareContext(ctx, s.text) //nolint:sqlclosecheck // close closes them all
 		if err != nil {
 			return err
 		}

@@ -181,7 +181,7 @@ func (r *run) sign(it *itemRun) error {
 	if err != nil {
 		return err
 	}
-	nonce := ""
+	var nonce string
 	if len(it.attempts) > 0 {
 		nonce = it.last().nonce // one item, one nonce, for ever
 	} else {

@@ -28,7 +28,7 @@ func TestPaceDoublesWhileItHelps(t *testing.T) {
 	}
 	require.Equal(t, []int{256, 512, 1024, 2000}, sizes)
 	require.Less(t, now.Sub(time.Unix(0, 0)), 2*time.Second)
-	now = p.playRound(now, p.size, 600*time.Millisecond)
+	p.playRound(now, p.size, 600*time.Millisecond)
 	require.Equal(t, 2000, p.size, "never above the most")
 }
 

@@ -70,7 +70,7 @@ func (s *Store) WriteReport(ctx context.Context, jobID, format string, w io.Writ
 	if err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
-	defer tx.Rollback()
+	defer func() { _ = tx.Rollback() }() // it only read
 	rec, err := jobByID(ctx, tx, jobID)
 	if err != nil {
 		return err

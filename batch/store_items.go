@@ -173,7 +173,7 @@ func (s *Store) Items(ctx context.Context, jobID string, f ItemFilter) ([]Item, 
 	if err != nil {
 		return nil, fmt.Errorf("list items: %w", err)
 	}
-	defer tx.Rollback()
+	defer func() { _ = tx.Rollback() }() // it only read
 	rec, err := jobByID(ctx, tx, jobID)
 	if err != nil {
 		return nil, err

@@ -262,6 +262,7 @@ func TestTheFailedAreFoundByIndex(t *testing.T) {
 		require.NoError(t, rows.Scan(&a, &b, &c, &detail))
 		plan.WriteString(detail + "\n")
 	}
+	require.NoError(t, rows.Err())
 	require.Contains(t, plan.String(), "outcomes_failed", plan.String())
 	require.NotContains(t, plan.String(), "USE TEMP B-TREE FOR ORDER BY", plan.String())
 }

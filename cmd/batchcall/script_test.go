@@ -50,6 +50,8 @@ func runScripts(t *testing.T, dir string, more func(*testscript.Env)) {
 		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "", // writes what cmp compares with
 		Setup: func(env *testscript.Env) error {
 			env.Setenv(tokenVariable, "")
+			// With the race detector every process would sleep for a second at its end.
+			env.Setenv("GORACE", "atexit_sleep_ms=0")
 			if more != nil {
 				more(env)
 			}

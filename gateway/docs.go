@@ -81,7 +81,7 @@ func docsPage(document []byte) ([]byte, error) {
 	page, err := template.New("docs.html.tmpl").Funcs(template.FuncMap{
 		"typeOf":   typeOf,
 		"refOf":    refOf,
-		"has":      func(list []string, name string) bool { return slices.Contains(list, name) },
+		"has":      slices.Contains[[]string],
 		"isError":  func(status string) bool { return status >= "400" },
 		"upper":    strings.ToUpper,
 		"problems": problemStatuses,

@@ -79,7 +79,8 @@ func (g *Gateway) document() error {
 	if err != nil {
 		return fmt.Errorf("write the OpenAPI document: %w", err)
 	}
-	g.openapi = append(doc, '\n')
+	doc = append(doc, '\n')
+	g.openapi = doc
 	g.docs, err = docsPage(g.openapi)
 	return err
 }

@@ -136,7 +136,7 @@ func (g *Gateway) humaProblem(e *huma.ErrorModel) *Problem {
 	case http.StatusUnprocessableEntity:
 		p := newProblem(e.Status, "invalid_request", "")
 		for _, d := range e.Errors {
-			p.at(d.Location, d.Message)
+			p = p.at(d.Location, d.Message)
 		}
 		p.Detail = "the request does not fit the API (see /openapi.json)"
 		if len(p.Errors) > 0 {

@@ -231,7 +231,7 @@ func (g *Gateway) aboutArguments(err error, jobID string) error {
 		if f.Column != "" {
 			location += "." + f.Column
 		}
-		p.at(location, f.Reason)
+		p = p.at(location, f.Reason)
 	}
 	if len(p.Errors) > 0 {
 		p.Detail += ": " + p.Errors[0].Message

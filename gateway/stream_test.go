@@ -8,13 +8,12 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/bcosgate/bcosgate/batch"
 )
 
 func TestStreamedRowsAreReadAsTheyCome(t *testing.T) {
@@ -230,17 +229,57 @@ func TestReaderThatLeavesEndsTheReport(t *testing.T) {
 	require.NotContains(t, r.log.String(), "level=ERROR")
 }
 
-// The deadline of reading a body must not end a request that works longer.
-func TestSlowHandlerOutlivesTheBodyDeadline(t *testing.T) {
+// bodyServer serves a handler that reads its body through a bodyReader whose
+// deadline is that far away.
+func bodyServer(t *testing.T, deadline time.Duration, handler func(r *http.Request, read error) *Problem) *httptest.Server {
+	t.Helper()
+	g := newRig(t).gw
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body := &bodyReader{ReadCloser: r.Body, req: &request{}, conn: http.NewResponseController(w), until: time.Now().Add(deadline), memory: g.bodies}
+		defer body.release()
+		_, err := io.Copy(io.Discard, body)
+		if err != nil {
+			err = g.problemOf(fmt.Errorf("load: %w", err))
+		}
+		if p := handler(r, err); p != nil {
+			w.WriteHeader(p.Status)
+		}
+	}))
+	t.Cleanup(server.Close)
+	return server
+}
+
+func TestBodyThatStallsIsATimeout(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
-	r.engine.hold = make(chan struct{})
-	done := make(chan answer, 1)
-	go func() { done <- r.do("POST", "/v1/transactions", `{"contract":"Evidence","function":"count"}`) }()
-	require.Eventually(t, func() bool {
-		list, err := r.engine.Jobs(t.Context(), batch.JobFilter{State: batch.JobRunning, Limit: 1})
-		return err == nil && len(list) == 1
-	}, 10*time.Second, time.Millisecond)
-	close(r.engine.hold)
-	require.Equal(t, http.StatusOK, (<-done).status)
+	server := bodyServer(t, -time.Second, func(_ *http.Request, read error) *Problem {
+		p, _ := errors.AsType[*Problem](read)
+		return p
+	})
+	body, feed := io.Pipe()
+	defer feed.Close()
+	resp, err := http.Post(server.URL, "text/csv", body)
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	require.Equal(t, http.StatusRequestTimeout, resp.StatusCode)
+}
+
+// The deadline of reading a body must not end a request that works longer.
+func TestDeadlineOfTheBodyEndsWithTheBody(t *testing.T) {
+	t.Parallel()
+	const deadline = 50 * time.Millisecond
+	var read, worked error // written before the answer is sent
+	server := bodyServer(t, deadline, func(r *http.Request, err error) *Problem {
+		read = err
+		select {
+		case <-r.Context().Done():
+			worked = r.Context().Err()
+		case <-time.After(3 * deadline): // the work
+		}
+		return nil
+	})
+	resp, err := http.Post(server.URL, "text/csv", strings.NewReader("a\n1\n"))
+	require.NoError(t, err)
+	_ = resp.Body.Close()
+	require.NoError(t, read)
+	require.NoError(t, worked)
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/pem"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -32,11 +33,15 @@ func TestChain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 40*time.Millisecond)
 	const token = "a-token-of-the-tests"
-	url := w.gateway(t, token)
+	plain, secured := w.gateway(t, token)
+	authority := filepath.Join(t.TempDir(), "gateway-ca.crt")
+	require.NoError(t, os.WriteFile(authority, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: secured.Certificate().Raw}), 0o600))
 	runScripts(t, "testdata/chain", func(env *testscript.Env) {
 		env.Setenv("NODE", w.node)
 		env.Setenv("CERTS", w.certs)
-		env.Setenv("GATEWAY", url)
+		env.Setenv("GATEWAY", plain.URL)
+		env.Setenv("GATEWAY_TLS", secured.URL)
+		env.Setenv("GATEWAY_CA", authority)
 		env.Setenv("TOKEN", token)
 	})
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/ecdsa"
+	"crypto/tls"
 	"log/slog"
 	"net"
 	"net/http/httptest"
@@ -77,8 +78,9 @@ func newWorld(t *testing.T, sealTime time.Duration) *world {
 	return w
 }
 
-// gateway starts a gateway on the chain and gives its address.
-func (w *world) gateway(t *testing.T, token string) string {
+// gateway starts a gateway on the chain. It gives the address of a plain
+// listener, and of one with TLS that wants a certificate of the chain's CA.
+func (w *world) gateway(t *testing.T, token string) (plain, secured *httptest.Server) {
 	t.Helper()
 	dir := t.TempDir()
 	cfg := configs.Default()
@@ -115,9 +117,16 @@ func (w *world) gateway(t *testing.T, token string) string {
 		Tokens:  []gateway.Token{gateway.NewToken("test", token)},
 	})
 	require.NoError(t, err)
-	server := httptest.NewServer(handler)
-	t.Cleanup(server.Close)
-	return server.URL
+	plain = httptest.NewServer(handler)
+	t.Cleanup(plain.Close)
+	roots, err := certs.LoadPool(filepath.Join(w.certs, "ca.crt"))
+	require.NoError(t, err)
+	secured = httptest.NewUnstartedServer(handler)
+	secured.TLS = &tls.Config{ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: roots}
+	secured.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+	secured.StartTLS()
+	t.Cleanup(secured.Close)
+	return plain, secured
 }
 
 // waiting blocks until ready says yes, as often as something may have changed.

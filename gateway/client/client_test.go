@@ -473,8 +473,8 @@ func TestTokensTravelOnlyWhereNobodyReadsThem(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, chains[0].Nodes[0].Online)
 
-	// A server that the roots do not know is no gateway.
-	c, err = New(Config{URL: server.URL, Token: "secret", Attempts: 1})
+	// A server that the roots do not know is no gateway, and does not become one.
+	c, err = New(Config{URL: server.URL, Token: "secret", Backoff: time.Hour})
 	require.NoError(t, err)
 	t.Cleanup(c.Close)
 	_, err = c.Chains(t.Context())

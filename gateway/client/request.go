@@ -3,6 +3,7 @@ package client
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -176,6 +177,19 @@ func passing(err error) bool {
 		return false
 	}
 	_, ok := errors.AsType[*UnreachableError](err)
+	return ok && !distrust(err)
+}
+
+// distrust reports whether one side refused the other's certificate, or does
+// not speak TLS: neither goes away by itself.
+func distrust(err error) bool {
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
+		return true
+	}
+	_, ok := errors.AsType[tls.AlertError](err)
 	return ok
 }
 

@@ -8,7 +8,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-func printed1(t *testing.T, v view, format string) string {
+func inFormat(t *testing.T, v view, format string) string {
 	t.Helper()
 	var b bytes.Buffer
 	require.NoError(t, v.print(&b, format))
@@ -27,12 +27,12 @@ func TestOneAnswerInEveryFormat(t *testing.T) {
 		header: []string{"name", "text", "n"},
 		rows:   [][]string{{"a<b", "0x10", "1"}, {"", "two\nlines", "2"}},
 	}
-	require.Equal(t, "NAME  TEXT       N\na<b   0x10       1\n-     two lines  2\n", printed1(t, v, outTable))
-	require.Equal(t, "name,text,n\na<b,0x10,1\n,\"two\nlines\",2\n", printed1(t, v, outCSV))
-	require.JSONEq(t, `[{"name":"a<b","text":"0x10","n":1},{"name":"","text":"two\nlines","n":2}]`, printed1(t, v, outJSON))
-	require.Contains(t, printed1(t, v, outJSON), "a<b")
+	require.Equal(t, "NAME  TEXT       N\na<b   0x10       1\n-     two lines  2\n", inFormat(t, v, outTable))
+	require.Equal(t, "name,text,n\na<b,0x10,1\n,\"two\nlines\",2\n", inFormat(t, v, outCSV))
+	require.JSONEq(t, `[{"name":"a<b","text":"0x10","n":1},{"name":"","text":"two\nlines","n":2}]`, inFormat(t, v, outJSON))
+	require.Contains(t, inFormat(t, v, outJSON), "a<b")
 
-	text := printed1(t, v, outYAML)
+	text := inFormat(t, v, outYAML)
 	require.Contains(t, text, `text: "0x10"`, "a text that looks like a number has quotes")
 	var back []map[string]any
 	require.NoError(t, yaml.Unmarshal([]byte(text), &back))
@@ -42,8 +42,8 @@ func TestOneAnswerInEveryFormat(t *testing.T) {
 func TestOneRowIsPairs(t *testing.T) {
 	t.Parallel()
 	v := view{header: []string{"name", "empty", "long_name"}, rows: [][]string{{"a", "", "b"}}, pairs: true}
-	require.Equal(t, "name       a\nlong_name  b\n", printed1(t, v, outTable))
-	require.Equal(t, "name,empty,long_name\na,,b\n", printed1(t, v, outCSV))
+	require.Equal(t, "name       a\nlong_name  b\n", inFormat(t, v, outTable))
+	require.Equal(t, "name,empty,long_name\na,,b\n", inFormat(t, v, outCSV))
 }
 
 func TestTextsOfOthersDoNotReachTheTerminalAsCommands(t *testing.T) {

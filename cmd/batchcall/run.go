@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/google/uuid"
@@ -243,17 +244,13 @@ func (a *app) hand(ctx context.Context, s jobReader, job batch.Job, stands error
 	if report == "-" { // the summary would get into the report
 		aside := *a
 		if aside.out = a.err; a.opt.quiet {
-			aside.out = discard{}
+			aside.out = io.Discard
 		}
 		return aside.conclude(ctx, s, job, stands)
 	}
 	a.note("the report is in %s", report)
 	return a.conclude(ctx, s, job, stands)
 }
-
-type discard struct{}
-
-func (discard) Write(p []byte) (int, error) { return len(p), nil }
 
 // calleeError says more of a contract that has no address.
 func (a *app) calleeError(err error, contract string) error {

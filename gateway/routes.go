@@ -77,7 +77,7 @@ func (g *Gateway) operation(r route) huma.Operation {
 	op := r.Operation
 	// huma refuses a body that reaches its limit; ours may.
 	op.MaxBodyBytes = g.cfg.BodyLimit + 1
-	// huma's deadline would outlive the reading of the body; see bodyReader.
+	// bodyReader has better deadlines than one for the whole body.
 	op.BodyReadTimeout = -1
 	op.Responses = responsesOf(op)
 	for _, status := range append(commonProblems(op.Path), r.problems...) {

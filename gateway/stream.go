@@ -35,9 +35,9 @@ func (e *bodyError) Timeout() bool   { return e.stalled }
 func (e *bodyError) Temporary() bool { return false }
 
 // bodyReader gives each read of a request body its own deadline, and the whole
-// body one unless it streams. The deadline is taken back after each read,
-// because an old one would end the request's context while the handler works.
-// What a JSON body takes of the memory for bodies is held until the request is over.
+// body one unless it streams. At the end of a body net/http takes the deadline
+// back and watches the connection; a later deadline would end the request, so
+// the end is remembered and reading on sets none. What a JSON body takes of the memory for bodies is held until the request is over.
 type bodyReader struct {
 	io.ReadCloser
 	req    *request // learns of the error, which huma does not pass on whole
@@ -45,9 +45,13 @@ type bodyReader struct {
 	until  time.Time           // zero for a stream
 	memory *semaphore.Weighted // nil for a stream
 	held   int64
+	ended  bool
 }
 
 func (b *bodyReader) Read(p []byte) (int, error) {
+	if b.ended {
+		return 0, io.EOF
+	}
 	deadline := time.Now().Add(pieceTimeout)
 	if !b.until.IsZero() && b.until.Before(deadline) {
 		deadline = b.until
@@ -56,8 +60,6 @@ func (b *bodyReader) Read(p []byte) (int, error) {
 		return 0, b.broken(&bodyError{cause: err})
 	}
 	n, err := b.ReadCloser.Read(p)
-	// A failure here means that the connection is gone, which the next read tells.
-	_ = b.conn.SetReadDeadline(time.Time{})
 	if err != nil && !errors.Is(err, io.EOF) {
 		return n, b.broken(&bodyError{cause: err, stalled: errors.Is(err, os.ErrDeadlineExceeded)})
 	}
@@ -67,6 +69,7 @@ func (b *bodyReader) Read(p []byte) (int, error) {
 		}
 		b.held += int64(n)
 	}
+	b.ended = err != nil
 	return n, err
 }
 
@@ -121,7 +124,7 @@ func (g *Gateway) deadlines(c *gin.Context) {
 	// A kept-alive connection still has the deadline of its last answer.
 	_ = conn.SetWriteDeadline(time.Time{})
 	c.Writer = writer
-	body := &bodyReader{ReadCloser: c.Request.Body, req: requestOf(c), conn: conn}
+	body := &bodyReader{ReadCloser: c.Request.Body, req: requestOf(c), conn: conn, ended: c.Request.Body == http.NoBody}
 	if !g.streams(c) {
 		body.until, body.memory = time.Now().Add(bodyTimeout), g.bodies
 	}

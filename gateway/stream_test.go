@@ -238,6 +238,11 @@ func bodyServer(t *testing.T, deadline time.Duration, handler func(r *http.Reque
 		body := &bodyReader{ReadCloser: r.Body, req: &request{}, conn: http.NewResponseController(w), until: time.Now().Add(deadline), memory: g.bodies}
 		defer body.release()
 		_, err := io.Copy(io.Discard, body)
+		if err == nil {
+			if n, again := body.Read(make([]byte, 1)); n != 0 || again != io.EOF {
+				t.Errorf("after its end a body gave %d bytes and %v", n, again)
+			}
+		}
 		if err != nil {
 			err = g.problemOf(fmt.Errorf("load: %w", err))
 		}
@@ -263,7 +268,8 @@ func TestBodyThatStallsIsATimeout(t *testing.T) {
 	require.Equal(t, http.StatusRequestTimeout, resp.StatusCode)
 }
 
-// The deadline of reading a body must not end a request that works longer.
+// The deadline of reading a body must not end a request that works longer, also
+// when the reader asks again after the end.
 func TestDeadlineOfTheBodyEndsWithTheBody(t *testing.T) {
 	t.Parallel()
 	const deadline = 50 * time.Millisecond

@@ -100,7 +100,7 @@ func (c Config) Validate() error {
 type target struct {
 	Target
 	window  *window
-	rate    *rate.Limiter // nil is no limit
+	rate    *rate.Limiter // rate.Inf is no limit
 	lookups chan struct{} // a place for each question about receipts that may be open
 	stats   counters
 }
@@ -126,14 +126,25 @@ func newTarget(t Target) *target {
 	}
 }
 
+// newLimiter takes the burst from the rate when it is 0.
 func newLimiter(perSecond float64, burst int) *rate.Limiter {
-	if perSecond <= 0 {
-		return nil
-	}
 	if burst <= 0 {
-		burst = max(1, int(math.Ceil(perSecond/20)))
+		burst = burstOf(perSecond)
 	}
-	return rate.NewLimiter(rate.Limit(perSecond), burst)
+	return rate.NewLimiter(limitOf(perSecond), burst)
+}
+
+// limitOf is a configured rate, of which 0 is none.
+func limitOf(perSecond float64) rate.Limit {
+	if perSecond <= 0 {
+		return rate.Inf
+	}
+	return rate.Limit(perSecond)
+}
+
+// burstOf is a twentieth of a second's worth.
+func burstOf(perSecond float64) int {
+	return max(1, int(math.Ceil(perSecond/20)))
 }
 
 func (e *Engine) target(name string) *target {

@@ -189,6 +189,8 @@ func (e *Engine) begin() (release func(), err error) {
 // Create checks spec against the target and the chain and stores a job for it,
 // in state loading. With an idempotency key that the store knows it returns the
 // job of that key with created false; ErrConflict when that job's spec differs.
+// Rate and InFlight say how, not what: when only they differ, the job takes the
+// new ones, at once if it is running.
 // A spec that cannot work gives a *SpecError, a chain that cannot be asked a
 // *chain.Error.
 func (e *Engine) Create(ctx context.Context, spec Spec) (job Job, created bool, err error) {
@@ -206,7 +208,7 @@ func (e *Engine) Create(ctx context.Context, spec Spec) (job Job, created bool, 
 		// chain is not there.
 		old, err := jobByKey(ctx, e.Store.read, spec.IdempotencyKey)
 		if err == nil {
-			return sameSpec(old, spec)
+			return e.again(old, spec)
 		}
 		if !errors.Is(err, ErrNotFound) {
 			return Job{}, false, fmt.Errorf("create job: %w", err)
@@ -229,19 +231,33 @@ func (e *Engine) Create(ctx context.Context, spec Spec) (job Job, created bool, 
 		return Job{}, false, fmt.Errorf("create job: %w", err)
 	}
 	if !created {
-		return sameSpec(stored, spec)
+		return e.again(stored, spec)
 	}
 	e.log.Info("job created", "job", stored.ID, "target", spec.Target, "kind", spec.Kind)
 	return stored.Job, true, nil
 }
 
-// sameSpec gives the job that an idempotency key belongs to.
-func sameSpec(old record, spec Spec) (Job, bool, error) {
-	a, errA := json.Marshal(old.Spec)
+// again answers a request whose idempotency key the store knows.
+func (e *Engine) again(old record, spec Spec) (Job, bool, error) {
+	limited := old.Spec
+	limited.Rate, limited.InFlight = spec.Rate, spec.InFlight
+	a, errA := json.Marshal(limited)
 	b, errB := json.Marshal(spec)
 	if errA != nil || errB != nil || !bytes.Equal(a, b) {
 		return Job{}, false, fmt.Errorf("the idempotency key %q belongs to job %s, whose spec is another: %w", spec.IdempotencyKey, old.ID, ErrConflict)
 	}
+	if (old.Spec.Rate == spec.Rate && old.Spec.InFlight == spec.InFlight) || old.State.Final() {
+		return old.Job, false, nil
+	}
+	if err := e.Store.setSpec(old.seq, limited); err != nil {
+		return Job{}, false, fmt.Errorf("change the limits of job %s: %w", old.ID, err)
+	}
+	old.Spec = limited
+	e.mu.Lock()
+	if r := e.runs[old.ID]; r != nil {
+		r.limits.set(limited)
+	}
+	e.mu.Unlock()
 	return old.Job, false, nil
 }
 

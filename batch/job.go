@@ -53,7 +53,8 @@ const (
 	KindTransaction JobKind = "transaction"
 )
 
-// Spec is what the user asks for. It does not change once the job is created.
+// Spec is what the user asks for. Once the job is created only Rate and
+// InFlight can change, by the same request with other ones.
 type Spec struct {
 	Kind           JobKind         `json:"kind"`
 	Name           string          `json:"name,omitempty"`           // free text for people

@@ -10,8 +10,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"github.com/bcosgate/bcosgate/chain"
 	"github.com/bcosgate/bcosgate/contracts"
 )
@@ -46,9 +44,8 @@ type run struct {
 	abi     *contracts.ABI // for the reasons of reverts; nil knows the usual ones
 	log     *slog.Logger
 
-	rate    *rate.Limiter // of the job; nil is no limit
-	permits chan struct{} // of the job, for transactions in flight; nil is no limit
-	slots   chan struct{} // one for each open item
+	limits *jobLimits
+	slots  chan struct{} // one for each open item
 
 	living    context.Context // ends when nothing more is asked of the chain: the engine stops, or the job halts
 	endLiving context.CancelFunc
@@ -76,13 +73,10 @@ func newRun(e *Engine, rec record) *run {
 	r := &run{
 		e: e, rec: rec, commits: e.commits, log: e.log.With("job", rec.ID), ended: make(chan struct{}),
 		counts: rec.Counts, open: map[int64]struct{}{}, cursor: rec.settledTo, markedAt: now, meter: meter{began: now},
-		rate: newLimiter(rec.Spec.Rate, 0),
+		limits: newJobLimits(rec.Spec),
 	}
 	r.marked.Store(rec.settledTo)
 	r.canceled.Store(rec.State == JobCanceling)
-	if rec.Spec.InFlight > 0 {
-		r.permits = make(chan struct{}, rec.Spec.InFlight)
-	}
 	r.living, r.endLiving = context.WithCancel(e.soft)
 	r.sending, r.endSend = context.WithCancel(r.living)
 	if r.canceled.Load() {
@@ -214,7 +208,7 @@ var errOtherChain = errors.New("the target is another chain than the job's")
 func (r *run) feed() bool {
 	attempted, err := r.e.Store.lastAttempted(r.e.hard, r.rec.seq)
 	if err != nil {
-		r.halt("the items cannot be read: " + err.Error())
+		r.unreadable(err)
 		return false
 	}
 	for {
@@ -233,9 +227,7 @@ func (r *run) feed() bool {
 			err = r.e.Store.addAttempts(r.e.hard, r.rec.seq, page)
 		}
 		if err != nil {
-			if r.living.Err() == nil {
-				r.halt("the items cannot be read: " + err.Error())
-			}
+			r.unreadable(err)
 			return false
 		}
 		for _, t := range page {
@@ -246,6 +238,13 @@ func (r *run) feed() bool {
 		if len(page) < pageRows {
 			r.pass(last)
 		}
+	}
+}
+
+// unreadable halts the run, unless the engine stops and that is why.
+func (r *run) unreadable(err error) {
+	if r.living.Err() == nil {
+		r.halt("the items cannot be read: " + err.Error())
 	}
 }
 
@@ -294,24 +293,17 @@ func (r *run) pass(row int64) {
 // admit waits until one more transaction may be sent: the job's own limits
 // first, so that a slow job holds no place that others could use.
 func (r *run) admit() error {
-	if r.permits != nil {
-		select {
-		case r.permits <- struct{}{}:
-		case <-r.sending.Done():
-			return r.sending.Err()
-		}
+	if err := r.limits.acquire(r.sending); err != nil {
+		return err
 	}
-	err := wait(r.sending, r.rate)
+	err := r.target.window.acquire(r.sending)
 	if err == nil {
-		err = r.target.window.acquire(r.sending)
-	}
-	if err == nil {
-		if err = wait(r.sending, r.target.rate); err != nil {
+		if err = r.target.rate.Wait(r.sending); err != nil {
 			r.target.window.release()
 		}
 	}
-	if err != nil && r.permits != nil {
-		<-r.permits
+	if err != nil {
+		r.limits.release()
 	}
 	return err
 }
@@ -319,24 +311,13 @@ func (r *run) admit() error {
 // answered gives back what admit gave, with what came of the send.
 func (r *run) answered(sent time.Time, err error) {
 	r.target.window.answered(sent, err)
-	if r.permits != nil {
-		<-r.permits
-	}
+	r.limits.release()
 }
 
 // unused gives back what admit gave when nothing was sent.
 func (r *run) unused() {
 	r.target.window.release()
-	if r.permits != nil {
-		<-r.permits
-	}
-}
-
-func wait(ctx context.Context, l *rate.Limiter) error {
-	if l == nil {
-		return nil
-	}
-	return l.Wait(ctx)
+	r.limits.release()
 }
 
 // cancel makes the run send nothing new. It is false when the run has ended.

@@ -95,6 +95,34 @@ func TestTheSameIdempotencyKeyGivesTheSameJob(t *testing.T) {
 	require.ErrorIs(t, err, ErrConflict)
 }
 
+// A job that was begun too slowly goes on faster when it is asked for again,
+// instead of being refused or sent a second time.
+func TestTheSameKeyWithOtherLimitsChangesTheRunningJob(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	ctx := context.Background()
+	spec := saveSpec()
+	spec.IdempotencyKey, spec.Rate, spec.InFlight = "tonight", 0.001, 1
+	job := b.run(spec, 200)
+	b.settles(job.ID, func(p Progress) bool { return p.Counts.Confirmed == 1 })
+
+	spec.Rate, spec.InFlight = 0, 50
+	again, created, err := b.engine.Create(ctx, spec)
+	require.NoError(t, err)
+	require.False(t, created)
+	require.Equal(t, job.ID, again.ID)
+	require.Equal(t, 50, again.Spec.InFlight)
+	job = b.wait(job.ID)
+	require.Equal(t, Counts{Confirmed: 200}, job.Counts)
+	require.Zero(t, job.Spec.Rate)
+	require.Zero(t, b.chain.doubles())
+
+	spec.Rate = 7 // too late: what is final does not change
+	again, _, err = b.engine.Create(ctx, spec)
+	require.NoError(t, err)
+	require.Zero(t, again.Spec.Rate)
+}
+
 func TestAJobAgainInAnotherStoreExecutesNothingTwice(t *testing.T) {
 	t.Parallel()
 	a := newBench(t)

@@ -258,6 +258,18 @@ func (s *Store) moveJob(seq int64, to JobState, now time.Time, from ...JobState)
 	return moved, err
 }
 
+// setSpec replaces a job's spec.
+func (s *Store) setSpec(seq int64, spec Spec) error {
+	text, err := json.Marshal(spec)
+	if err != nil {
+		return err
+	}
+	return s.tx(func(ctx context.Context, c *sql.Conn) error {
+		_, err := c.ExecContext(ctx, "UPDATE jobs SET spec = ? WHERE seq = ?", string(text), seq)
+		return err
+	})
+}
+
 // setReason says why the job cannot go on; "" that it can.
 func (s *Store) setReason(seq int64, reason string) error {
 	return s.tx(func(ctx context.Context, c *sql.Conn) error {

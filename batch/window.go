@@ -29,10 +29,13 @@ type window struct {
 }
 
 // The pauses between tries while a target cannot be reached: short enough that a
-// restarted node is found soon, long enough to cost nothing.
+// restarted node is used soon. The connections dial by themselves; a try while
+// there is none costs nothing.
 const (
 	downLeast = 200 * time.Millisecond
-	downMost  = 5 * time.Second
+	downMost  = time.Second
+
+	askedMost = 5 * time.Second // the longest pause that a node can ask for
 )
 
 func newWindow(most int) *window { return &window{pace: newPace(most, time.Now())} }
@@ -124,7 +127,7 @@ func (w *window) answered(sent time.Time, err error) {
 		w.reached(now)
 		w.pace.answered(now, sent, loadTooMuch)
 		if e, ok := errors.AsType[*chain.Error](err); ok && e.RetryAfter > 0 {
-			w.pause(min(e.RetryAfter, downMost))
+			w.pause(min(e.RetryAfter, askedMost))
 		}
 	default:
 		w.reached(now)

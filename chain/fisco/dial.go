@@ -33,6 +33,10 @@ type DialConfig struct {
 	MaxInFlight int           // requests that wait for answers; one more is KindOverloaded; 0 is 16384
 
 	Logger *slog.Logger // nil logs nothing
+
+	// connect makes the TCP connection; nil is net.Dialer. Tests with a fake clock
+	// need a connection that is not the kernel's.
+	connect func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 func (c *DialConfig) setDefaults() {
@@ -50,6 +54,9 @@ func (c *DialConfig) setDefaults() {
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.connect == nil {
+		c.connect = new(net.Dialer).DialContext
 	}
 }
 
@@ -82,7 +89,7 @@ func Dial(ctx context.Context, cfg DialConfig) (*Client, error) {
 
 // openWebSocket makes the connection up to the upgrade.
 func openWebSocket(ctx context.Context, cfg *DialConfig) (*websocket.Conn, error) {
-	raw, err := new(net.Dialer).DialContext(ctx, "tcp", cfg.Address)
+	raw, err := cfg.connect(ctx, "tcp", cfg.Address)
 	if err != nil {
 		return nil, tcpFailure(ctx, cfg.Address, err)
 	}

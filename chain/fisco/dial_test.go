@@ -11,7 +11,6 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -81,7 +80,6 @@ func TestDialFailures(t *testing.T) {
 	hangsUp := func() string {
 		return listen(t, func(c net.Conn) { _, _ = c.Read(make([]byte, 1)) })
 	}
-	silent := func() string { return listen(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }) }
 	good := certs.ClientConfig(ours.cert, ours.roots)
 	without := certs.ClientConfig(tls.Certificate{}, ours.roots)
 	without.Certificates = nil
@@ -100,9 +98,6 @@ func TestDialFailures(t *testing.T) {
 		"no port in the address":  {"127.0.0.1", nil, chain.KindInvalid, ReasonAddress, "host:port"},
 		"unknown name":            {"nowhere.invalid:20200", nil, chain.KindUnavailable, ReasonName, "not known"},
 		"port closed":             {closed(), good, chain.KindUnavailable, ReasonPortClosed, "is the node running"},
-		"silence, TLS":            {silent(), good, chain.KindTimeout, ReasonTimeout, "making TLS"},
-		"silence, plain":          {silent(), nil, chain.KindTimeout, ReasonTimeout, "WebSocket"},
-		"no answer to handshake":  {plain(""), nil, chain.KindTimeout, ReasonTimeout, "handshake"},
 		"plain node, TLS client":  {plain(fakeHandshake), good, chain.KindProtocol, ReasonPlain, "switch TLS off"},
 		"SSH, TLS client":         {says("SSH-2.0-OpenSSH_9.2p1 Debian\r\n"), good, chain.KindProtocol, ReasonPlain, "does not speak TLS"},
 		"hangs up, TLS client":    {hangsUp(), good, chain.KindProtocol, ReasonTLS, "GM node"},
@@ -129,9 +124,6 @@ func TestDialFailures(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			cfg := DialConfig{Address: c.addr, TLS: c.conf, ChainID: "chain0", Group: "group0"}
-			if c.reason == ReasonTimeout {
-				cfg.Timeout = 200 * time.Millisecond
-			}
 			client, err := Dial(context.Background(), cfg)
 			require.Nil(t, client)
 			require.Equal(t, c.kind, chain.KindOf(err), "%v", err)

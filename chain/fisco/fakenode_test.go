@@ -47,19 +47,7 @@ func startNode(t testing.TB, n *fakeNode, conf *tls.Config) *fakeNode {
 	t.Helper()
 	n.t = t
 	ctx, stop := context.WithCancel(context.Background())
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ws, err := websocket.Accept(w, r, nil)
-		if err != nil {
-			return
-		}
-		defer ws.CloseNow()
-		ws.SetReadLimit(64 << 20)
-		s := &fakeSession{ws: ws}
-		n.mu.Lock()
-		n.sessions = append(n.sessions, s)
-		n.mu.Unlock()
-		n.serve(ctx, s)
-	}))
+	server := httptest.NewUnstartedServer(n.handler(ctx))
 	server.Config.ErrorLog = log.New(io.Discard, "", 0)
 	if conf != nil {
 		server.TLS = conf
@@ -80,6 +68,22 @@ func startNode(t testing.TB, n *fakeNode, conf *tls.Config) *fakeNode {
 	})
 	n.addr = server.Listener.Addr().String()
 	return n
+}
+
+func (n *fakeNode) handler(ctx context.Context) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ws, err := websocket.Accept(w, r, nil)
+		if err != nil {
+			return
+		}
+		defer ws.CloseNow()
+		ws.SetReadLimit(64 << 20)
+		s := &fakeSession{ws: ws}
+		n.mu.Lock()
+		n.sessions = append(n.sessions, s)
+		n.mu.Unlock()
+		n.serve(ctx, s)
+	})
 }
 
 func (n *fakeNode) serve(ctx context.Context, s *fakeSession) {

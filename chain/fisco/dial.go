@@ -115,6 +115,7 @@ func openWebSocket(ctx context.Context, cfg *DialConfig) (*websocket.Conn, error
 		DialContext:        func(context.Context, string, string) (net.Conn, error) { return sniffed, nil },
 		DisableCompression: true,
 	}
+	//nolint:bodyclose // the library reads the body of a refusal and gives a copy of its beginning
 	ws, response, err := websocket.Dial(ctx, "ws://"+cfg.Address+"/", &websocket.DialOptions{
 		HTTPClient:      &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
 		CompressionMode: websocket.CompressionDisabled,
@@ -136,6 +137,9 @@ func openWebSocket(ctx context.Context, cfg *DialConfig) (*websocket.Conn, error
 // never send the line end that an HTTP client waits for.
 var errNotHTTP = errors.New("what answers does not speak HTTP")
 
+// httpStart is how every HTTP/1 answer begins.
+const httpStart = "HTTP/"
+
 // sniffer remembers the first bytes that a connection reads, which tell a wrong
 // protocol.
 type sniffer struct {
@@ -151,7 +155,7 @@ func (s *sniffer) Read(p []byte) (int, error) {
 	if !s.done && n > 0 {
 		s.first = append(s.first, p[:min(n, 8-len(s.first))]...)
 		s.done = len(s.first) == 8
-		if start := s.first[:min(len(s.first), 5)]; !bytes.HasPrefix([]byte("HTTP/"), start) {
+		if start := string(s.first[:min(len(s.first), len(httpStart))]); start != httpStart[:len(start)] {
 			n, err = 0, errNotHTTP
 		}
 	}

@@ -3,6 +3,8 @@ package batch
 import (
 	"errors"
 	"fmt"
+
+	"github.com/bcosgate/bcosgate/batch/rows"
 )
 
 // The refusals that callers tell apart. They are wrapped with what was being
@@ -51,15 +53,5 @@ func (e *InvalidRowsError) summary() string {
 
 // String says row, line, column and reason on one line.
 func (f RowFault) String() string {
-	s := "input"
-	if f.Row > 0 {
-		s = fmt.Sprintf("row %d", f.Row)
-	}
-	if f.Line > 0 {
-		s += fmt.Sprintf(" (line %d)", f.Line)
-	}
-	if f.Column != "" {
-		s += fmt.Sprintf(", column %q", f.Column)
-	}
-	return s + ": " + f.Reason
+	return (&rows.Fault{Row: f.Row, Line: f.Line, Column: f.Column, Reason: f.Reason}).Error()
 }

@@ -2,20 +2,11 @@ package main
 
 import (
 	"fmt"
-	"runtime"
-	"runtime/debug"
 
 	"github.com/spf13/cobra"
-)
 
-// versionInfo says what this program was built from.
-type versionInfo struct {
-	Version  string `json:"version"` // of the module; "(devel)" outside of a release
-	Commit   string `json:"commit,omitempty"`
-	Modified bool   `json:"modified,omitempty"` // the work tree differed from the commit
-	Go       string `json:"go"`
-	Platform string `json:"platform"`
-}
+	"github.com/bcosgate/bcosgate/internal/buildinfo"
+)
 
 func (a *app) versionCommand() *cobra.Command {
 	return &cobra.Command{
@@ -25,31 +16,11 @@ func (a *app) versionCommand() *cobra.Command {
 		Example: `  batchcall version
   batchcall version -o json`,
 		Args: usageArgs(cobra.NoArgs),
-		RunE: func(*cobra.Command, []string) error { return a.print(versionView(readVersion())) },
+		RunE: func(*cobra.Command, []string) error { return a.print(versionView(buildinfo.Read())) },
 	}
 }
 
-func readVersion() versionInfo {
-	v := versionInfo{Version: "unknown", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
-	build, ok := debug.ReadBuildInfo()
-	if !ok {
-		return v
-	}
-	if build.Main.Version != "" {
-		v.Version = build.Main.Version
-	}
-	for _, s := range build.Settings {
-		switch s.Key {
-		case "vcs.revision":
-			v.Commit = s.Value
-		case "vcs.modified":
-			v.Modified = s.Value == "true"
-		}
-	}
-	return v
-}
-
-func versionView(v versionInfo) view {
+func versionView(v buildinfo.Info) view {
 	return view{value: v, pairs: true, header: []string{"version", "commit", "modified", "go", "platform"},
 		rows: [][]string{{v.Version, v.Commit, fmt.Sprint(v.Modified), v.Go, v.Platform}}}
 }

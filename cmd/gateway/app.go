@@ -14,6 +14,7 @@ import (
 	"github.com/bcosgate/bcosgate/configs"
 	"github.com/bcosgate/bcosgate/gateway"
 	"github.com/bcosgate/bcosgate/internal/assemble"
+	"github.com/bcosgate/bcosgate/internal/buildinfo"
 )
 
 const (
@@ -89,13 +90,13 @@ func (a *App) start(ctx context.Context) error {
 	}
 	a.onStop("store", 1, func(context.Context) error { return store.Close() })
 
-	metrics := gateway.NewMetrics(readVersion().Version)
+	metrics := gateway.NewMetrics(buildinfo.Read().Version)
 	engine, err := batch.NewEngine(batch.Config{Store: store, Targets: assemble.EngineTargets(targets), Logger: a.log, Observer: metrics})
 	if err != nil {
 		return err
 	}
 	a.api, err = gateway.New(gateway.Config{
-		Version: readVersion().Version, Engine: engine, Targets: apiTargets(targets), Tokens: tokens, Metrics: metrics, Logger: a.log,
+		Version: buildinfo.Read().Version, Engine: engine, Targets: apiTargets(targets), Tokens: tokens, Metrics: metrics, Logger: a.log,
 		BodyLimit: int64(a.cfg.HTTP.BodyLimit), RowsLimit: int64(a.cfg.HTTP.RowsLimit),
 	})
 	if err != nil {

@@ -8,6 +8,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bcosgate/bcosgate/configs"
+
+	"github.com/bcosgate/bcosgate/internal/buildinfo"
 )
 
 func (p *program) serveCommand() *cobra.Command {
@@ -48,7 +50,7 @@ func (p *program) serve(ctx context.Context, cfg configs.Config) error {
 	if err := app.Start(ctx); err != nil {
 		return err
 	}
-	fmt.Fprintf(p.out, "gateway %s listens on %s\n", readVersion().Version, app.URL())
+	fmt.Fprintf(p.out, "gateway %s listens on %s\n", buildinfo.Read().Version, app.URL())
 	fmt.Fprintf(p.out, "documentation: %s/docs\n", app.URL())
 
 	var failure error

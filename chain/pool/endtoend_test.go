@@ -2,12 +2,7 @@ package pool_test
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/tls"
-	"crypto/x509"
-	"encoding/hex"
 	"fmt"
-	"net"
 	"sync"
 	"testing"
 	"time"
@@ -16,66 +11,21 @@ import (
 	"github.com/ethereum/go-ethereum/crypto"
 	"github.com/stretchr/testify/require"
 
-	"github.com/bcosgate/bcosgate/certs"
 	"github.com/bcosgate/bcosgate/chain"
 	"github.com/bcosgate/bcosgate/chain/fisco"
 	"github.com/bcosgate/bcosgate/chain/pool"
 	"github.com/bcosgate/bcosgate/contracts"
-	"github.com/bcosgate/bcosgate/devchain"
-	"github.com/bcosgate/bcosgate/devchain/rpc"
+	"github.com/bcosgate/bcosgate/internal/testkit"
 )
 
-// development is a development chain with several endpoints behind mutual TLS.
-type development struct {
-	chain   *devchain.Chain
-	servers []*rpc.Server
-	nodes   []string
-	client  *tls.Config
-}
-
-func startDevelopment(t *testing.T, nodes int) *development {
+func startPool(t *testing.T, d *testkit.Devnet) *pool.Pool {
 	t.Helper()
-	key, err := crypto.GenerateKey()
-	require.NoError(t, err)
-	nodeID := hex.EncodeToString(crypto.FromECDSAPub(&key.PublicKey)[1:])
-	id, err := devchain.ParseNodeID(nodeID)
-	require.NoError(t, err)
-	genesis := devchain.DefaultGenesis()
-	genesis.Sealers = []devchain.Sealer{{PublicKey: id, Weight: 1}}
-	d := &development{}
-	d.chain, err = devchain.Open(devchain.Config{Genesis: genesis, DataDir: t.TempDir(), NodeKeys: []*ecdsa.PrivateKey{key}, MinSealTime: -1})
-	require.NoError(t, err)
-	require.NoError(t, d.chain.Start(t.Context()))
-	t.Cleanup(func() { require.NoError(t, d.chain.Close()) })
-
-	ca, err := certs.NewCA(certs.Validity{})
-	require.NoError(t, err)
-	pair, err := ca.Issue(certs.Validity{})
-	require.NoError(t, err)
-	cert, err := tls.X509KeyPair(pair.CertPEM, pair.KeyPEM)
-	require.NoError(t, err)
-	roots := x509.NewCertPool()
-	roots.AddCert(ca.Certificate())
-	d.client = certs.ClientConfig(cert, roots)
-	for range nodes {
-		server, err := rpc.NewServer(rpc.Config{Ledger: d.chain, Node: rpc.Node{ID: nodeID}, ReturnInputParams: true, TLS: certs.ServerConfig(cert, roots)})
-		require.NoError(t, err)
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		require.NoError(t, err)
-		server.Start(l)
-		d.servers, d.nodes = append(d.servers, server), append(d.nodes, l.Addr().String())
-		t.Cleanup(func() { require.NoError(t, server.Stop(context.Background())) })
-	}
-	return d
-}
-
-func (d *development) pool(t *testing.T) *pool.Pool {
-	t.Helper()
+	client := d.ClientTLS(t)
 	p, err := pool.New(pool.Config{
 		Target: chain.Target{Name: "dev", Family: chain.FISCO3, ChainID: "chain0", Group: "group0"},
-		Nodes:  d.nodes,
+		Nodes:  d.Nodes,
 		Dial: func(ctx context.Context, node string) (pool.Conn, error) {
-			c, err := fisco.Dial(ctx, fisco.DialConfig{Address: node, TLS: d.client, ChainID: "chain0", Group: "group0"})
+			c, err := fisco.Dial(ctx, fisco.DialConfig{Address: node, TLS: client, ChainID: "chain0", Group: "group0"})
 			if err != nil {
 				return nil, err // not a nil *Client inside a Conn
 			}
@@ -94,16 +44,16 @@ func TestEndToEnd(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	d := startDevelopment(t, 3)
-	p := d.pool(t)
+	d := testkit.NewDevnet(t, 3, -1).Serve()
+	p := startPool(t, d)
 	require.NoError(t, p.WaitReady(ctx))
 
 	id, err := p.Identity(ctx)
 	require.NoError(t, err)
-	require.Equal(t, chain.Identity{ChainID: "chain0", Group: "group0", Genesis: d.chain.GenesisHash()}, id)
+	require.Equal(t, chain.Identity{ChainID: "chain0", Group: "group0", Genesis: d.Chain.GenesisHash()}, id)
 	genesis, err := p.Block(ctx, 0)
 	require.NoError(t, err)
-	require.Equal(t, d.chain.GenesisHash(), genesis.Hash)
+	require.Equal(t, d.Chain.GenesisHash(), genesis.Hash)
 
 	key, err := crypto.GenerateKey()
 	require.NoError(t, err)
@@ -192,13 +142,13 @@ func TestEndToEnd(t *testing.T) {
 	require.Greater(t, proof.Head, lost.Terms.BlockLimit+2)
 
 	// Two of three nodes stop: the third goes on.
-	require.NoError(t, d.servers[0].Stop(ctx))
-	require.NoError(t, d.servers[1].Stop(ctx))
+	require.NoError(t, d.Endpoints[0].Stop(ctx))
+	require.NoError(t, d.Endpoints[1].Stop(ctx))
 	require.Eventually(t, func() bool { return !p.Nodes()[0].Online && !p.Nodes()[1].Online }, 20*time.Second, time.Millisecond)
 	receipt, err := p.Send(ctx, sign(intent(address, common.MaxHash.Hex()[:64]+"00", "after"), "after", 500))
 	require.NoError(t, err)
 	require.True(t, receipt.Succeeded)
 	_, err = p.ProveAbsent(ctx, lost.Hash, lost.Terms.BlockLimit)
 	require.True(t, chain.Is(err, chain.KindUnavailable), "the word of one of three nodes is not enough: %v", err)
-	require.Contains(t, p.Nodes()[0].Error, d.nodes[0])
+	require.Contains(t, p.Nodes()[0].Error, d.Nodes[0])
 }

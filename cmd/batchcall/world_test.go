@@ -2,12 +2,9 @@ package main
 
 import (
 	"context"
-	"crypto/ecdsa"
 	"crypto/tls"
 	"log/slog"
-	"net"
 	"net/http/httptest"
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -18,12 +15,12 @@ import (
 	"github.com/bcosgate/bcosgate/certs"
 	"github.com/bcosgate/bcosgate/configs"
 	"github.com/bcosgate/bcosgate/devchain"
-	"github.com/bcosgate/bcosgate/devchain/rpc"
 	"github.com/bcosgate/bcosgate/gateway"
 	"github.com/bcosgate/bcosgate/internal/assemble"
+	"github.com/bcosgate/bcosgate/internal/testkit"
 )
 
-// world is a chain with one endpoint on a real socket with mutual TLS.
+// world is a chain with one endpoint.
 type world struct {
 	chain *devchain.Chain
 	node  string // host:port
@@ -33,49 +30,8 @@ type world struct {
 // newWorld starts a chain that makes a block every sealTime while transactions wait.
 func newWorld(t *testing.T, sealTime time.Duration) *world {
 	t.Helper()
-	w := &world{certs: t.TempDir()}
-	ca, err := certs.NewCA(certs.Validity{})
-	require.NoError(t, err)
-	server, err := ca.Issue(certs.Validity{})
-	require.NoError(t, err)
-	client, err := ca.Issue(certs.Validity{})
-	require.NoError(t, err)
-	for name, data := range map[string][]byte{
-		"ca.crt": ca.CertPEM(), "ssl.crt": server.CertPEM, "ssl.key": server.KeyPEM, "sdk.crt": client.CertPEM, "sdk.key": client.KeyPEM,
-	} {
-		require.NoError(t, os.WriteFile(filepath.Join(w.certs, name), data, 0o600))
-	}
-	cert, roots, err := certs.LoadTLSCert(certs.Files{
-		CA: filepath.Join(w.certs, "ca.crt"), Cert: filepath.Join(w.certs, "ssl.crt"), Key: filepath.Join(w.certs, "ssl.key"),
-	})
-	require.NoError(t, err)
-
-	key, err := certs.NewChainKey()
-	require.NoError(t, err)
-	sealer, err := devchain.ParseNodeID(key.NodeID())
-	require.NoError(t, err)
-	genesis := devchain.DefaultGenesis()
-	genesis.Sealers = []devchain.Sealer{{PublicKey: sealer, Weight: 1}}
-	w.chain, err = devchain.Open(devchain.Config{
-		Genesis: genesis, DataDir: t.TempDir(), NodeKeys: []*ecdsa.PrivateKey{key.Key}, MinSealTime: sealTime,
-	})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, w.chain.Close()) })
-	require.NoError(t, w.chain.Start(context.Background()))
-
-	endpoint, err := rpc.NewServer(rpc.Config{Ledger: w.chain, Node: rpc.Node{ID: key.NodeID()}, TLS: certs.ServerConfig(cert, roots)})
-	require.NoError(t, err)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	w.node = listener.Addr().String()
-	endpoint.Start(listener)
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		defer cancel()
-		require.NoError(t, endpoint.Stop(ctx))
-		require.NoError(t, w.chain.Stop(ctx))
-	})
-	return w
+	net := testkit.NewDevnet(t, 1, sealTime).Serve()
+	return &world{chain: net.Chain, node: net.Nodes[0], certs: net.Certs}
 }
 
 // gateway starts a gateway on the chain. It gives the address of a plain

@@ -8,7 +8,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bcosgate/bcosgate/configs"
-
 	"github.com/bcosgate/bcosgate/internal/buildinfo"
 )
 

@@ -3,11 +3,9 @@ package main
 import (
 	"bytes"
 	"context"
-	"crypto/ecdsa"
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -18,9 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/bcosgate/bcosgate/certs"
-	"github.com/bcosgate/bcosgate/devchain"
-	"github.com/bcosgate/bcosgate/devchain/rpc"
+	"github.com/bcosgate/bcosgate/internal/testkit"
 )
 
 // TestMain lets the test binary be the program itself, so that signals and exit
@@ -32,68 +28,27 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// world is a chain of development nodes on real sockets with mutual TLS, and a
-// folder with a configuration for a gateway on it.
+// world is a chain with two endpoints, and a folder with a configuration for a
+// gateway on it, the certificates beside it.
 type world struct {
-	t         *testing.T
-	dir       string
-	nodes     []string
-	listeners []net.Listener
-	endpoints []*rpc.Server
-	serving   sync.Once
+	t   *testing.T
+	dir string
+	net *testkit.Devnet
 }
 
 // newWorld makes a chain with two nodes that seals a block every sealTime while
 // transactions wait. The ports are taken, but nothing is served before serve.
 func newWorld(t *testing.T, sealTime time.Duration) *world {
 	t.Helper()
-	w := &world{t: t, dir: t.TempDir()}
-	ca, err := certs.NewCA(certs.Validity{})
-	require.NoError(t, err)
-	node, err := ca.Issue(certs.Validity{})
-	require.NoError(t, err)
-	client, err := ca.Issue(certs.Validity{})
-	require.NoError(t, err)
-	for name, data := range map[string][]byte{
-		"ca.crt": ca.CertPEM(), "ssl.crt": node.CertPEM, "ssl.key": node.KeyPEM, "sdk.crt": client.CertPEM, "sdk.key": client.KeyPEM,
-	} {
-		w.write(name, string(data))
-	}
-	cert, roots, err := certs.LoadTLSCert(certs.Files{CA: w.path("ca.crt"), Cert: w.path("ssl.crt"), Key: w.path("ssl.key")})
-	require.NoError(t, err)
-	key, err := certs.NewChainKey()
-	require.NoError(t, err)
-	sealer, err := devchain.ParseNodeID(key.NodeID())
-	require.NoError(t, err)
-	genesis := devchain.DefaultGenesis()
-	genesis.Sealers = []devchain.Sealer{{PublicKey: sealer, Weight: 1}}
-	chain, err := devchain.Open(devchain.Config{Genesis: genesis, DataDir: t.TempDir(), NodeKeys: []*ecdsa.PrivateKey{key.Key}, MinSealTime: sealTime})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, chain.Close()) })
-	require.NoError(t, chain.Start(context.Background()))
-	t.Cleanup(func() { within(t, 10*time.Second, chain.Stop) })
-	for range 2 {
-		endpoint, err := rpc.NewServer(rpc.Config{Ledger: chain, Node: rpc.Node{ID: key.NodeID()}, TLS: certs.ServerConfig(cert, roots)})
-		require.NoError(t, err)
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
-		require.NoError(t, err)
-		t.Cleanup(func() { _ = listener.Close() })
-		w.endpoints = append(w.endpoints, endpoint)
-		w.listeners = append(w.listeners, listener)
-		w.nodes = append(w.nodes, listener.Addr().String())
-	}
+	net := testkit.NewDevnet(t, 2, sealTime)
+	w := &world{t: t, dir: net.Certs, net: net}
 	w.write("gateway.yaml", w.config(""))
 	return w
 }
 
 // serve lets the nodes answer.
 func (w *world) serve() *world {
-	w.serving.Do(func() {
-		for i, endpoint := range w.endpoints {
-			endpoint.Start(w.listeners[i])
-			w.t.Cleanup(func() { within(w.t, 10*time.Second, endpoint.Stop) })
-		}
-	})
+	w.net.Serve()
 	return w
 }
 
@@ -115,7 +70,7 @@ targets:
     nodes: [%s]
     tls:
       dir: .
-`, http, strings.Join(w.nodes, ", "))
+`, http, strings.Join(w.net.Nodes, ", "))
 }
 
 func (w *world) path(name string) string { return filepath.Join(w.dir, name) }
@@ -123,14 +78,6 @@ func (w *world) path(name string) string { return filepath.Join(w.dir, name) }
 func (w *world) write(name, text string) {
 	w.t.Helper()
 	require.NoError(w.t, os.WriteFile(w.path(name), []byte(text), 0o600))
-}
-
-// within runs a stop with a time limit and wants no error.
-func within(t *testing.T, limit time.Duration, do func(context.Context) error) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), limit)
-	defer cancel()
-	require.NoError(t, do(ctx))
 }
 
 // service is a gateway in this process.

@@ -23,23 +23,24 @@ const module = "github.com/bcosgate/bcosgate/"
 // adds all below. The part with the longest matching prefix counts, and what
 // lies below a part is always known to it.
 var mayImport = map[string][]string{
-	"chain":          {},
-	"chain/jsonrpc":  {"chain"},
-	"chain/fisco":    {"chain", "chain/jsonrpc"},
-	"chain/pool":     {"chain"},
-	"contracts":      {"chain", "internal/exactjson"},
-	"batch":          {"chain", "contracts"},
-	"batch/rows":     {"internal/exactjson"},
-	"gateway":        {"chain", "contracts", "batch", "batch/rows"},
-	"gateway/client": {"chain", "batch", "batch/rows"},
-	"certs":          {},
-	"configs":        {},
-	"devchain":       {},
-	"internal":       {"chain/...", "contracts", "batch/...", "gateway/...", "certs", "configs"},
-	"internal/arch":  {},
-	"cmd":            {"chain/...", "contracts", "batch/...", "gateway/...", "certs", "configs", "internal/..."},
-	"cmd/devnode":    {"devchain/...", "certs"}, // the node shares no code with its clients
-	"scripts":        {"certs", "gateway/client"},
+	"chain":            {},
+	"chain/jsonrpc":    {"chain"},
+	"chain/fisco":      {"chain", "chain/jsonrpc"},
+	"chain/pool":       {"chain"},
+	"contracts":        {"chain", "internal/exactjson"},
+	"batch":            {"chain", "contracts"},
+	"batch/rows":       {"internal/exactjson"},
+	"gateway":          {"chain", "contracts", "batch", "batch/rows"},
+	"gateway/client":   {"chain", "batch", "batch/rows"},
+	"certs":            {},
+	"configs":          {},
+	"devchain":         {},
+	"internal":         {"chain/...", "contracts", "batch/...", "gateway/...", "certs", "configs"},
+	"internal/arch":    {},
+	"internal/testkit": {"certs", "devchain", "devchain/rpc"}, // for tests only
+	"cmd":              {"chain/...", "contracts", "batch/...", "gateway/...", "certs", "configs", "internal/..."},
+	"cmd/devnode":      {"devchain/...", "certs"}, // the node shares no code with its clients
+	"scripts":          {"certs", "gateway/client"},
 }
 
 // onlyIn names the parts that alone may use a library. Tests are free.

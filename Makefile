@@ -10,7 +10,7 @@ FUZZTIME ?= 20s
 COUNT   ?= 6
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test race lint bench fuzz cover contracts contracts-check tidy-check clean
+.PHONY: help demo build test race lint bench fuzz cover contracts contracts-check clean
 
 help: ## list the targets
 	@while IFS= read -r line; do case "$$line" in \
@@ -35,7 +35,9 @@ lint: ## vet, formatting and golangci-lint
 	$(GO) tool -modfile=tools/go.mod golangci-lint run ./...
 
 bench: ## measure encode+hash+sign, frames, the store's group commit, and items a second end to end
-	$(GO) test -run '^$$' -bench . -benchmem -count $(COUNT) ./... | tee bench.txt
+	@echo "some minutes; the raw results are written to bench.txt"
+	$(GO) test -run '^$$' -bench . -benchmem -count $(COUNT) ./... >bench.txt || { cat bench.txt; exit 1; }
+	@cat bench.txt
 	$(GO) tool -modfile=tools/go.mod benchstat bench.txt
 
 fuzz: ## run every fuzz target for FUZZTIME (20s)

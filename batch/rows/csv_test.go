@@ -3,6 +3,7 @@ package rows
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -407,7 +408,13 @@ func FuzzCSV(f *testing.F) {
 			return
 		}
 		require.Equal(t, sha256.Sum256(data), r.SHA256())
-		again, faults := readAll(t, csvOf(t, writeCSV(table, "\n"), CSVOptions{Comma: ',', Encoding: "utf-8"}))
+		text := writeCSV(table, "\n")
+		if !strings.Contains(text, "\r") { // which encoding/csv changes inside cells
+			want, err := csv.NewReader(strings.NewReader(text)).ReadAll()
+			require.NoError(t, err)
+			require.Equal(t, want, table, "what encoding/csv reads")
+		}
+		again, faults := readAll(t, csvOf(t, text, CSVOptions{Comma: ',', Encoding: "utf-8"}))
 		require.Empty(t, faults)
 		require.Len(t, again, len(rows))
 		for i := range rows {

@@ -54,11 +54,12 @@ func NewDevnet(t testing.TB, n int, sealTime time.Duration) *Devnet {
 	require.NoError(t, d.Chain.Start(context.Background()))
 	t.Cleanup(func() { stop(t, d.Chain.Stop) })
 
+	var config net.ListenConfig
 	var serving []func()
 	for range n {
 		endpoint, err := rpc.NewServer(rpc.Config{Ledger: d.Chain, Node: rpc.Node{ID: key.NodeID()}, TLS: server})
 		require.NoError(t, err)
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		listener, err := config.Listen(context.Background(), "tcp", "127.0.0.1:0")
 		require.NoError(t, err)
 		t.Cleanup(func() { _ = listener.Close() })
 		d.Nodes = append(d.Nodes, listener.Addr().String())

@@ -151,7 +151,7 @@ func decide(s standing, a answer) (standing, step) {
 func decideSend(s standing, a answer) (standing, step) {
 	refused := a.kind == chain.KindInvalid || a.kind == chain.KindDenied || a.kind == chain.KindUnsupported
 	switch {
-	case refused && !s.exposed && a.sent != chain.SentMaybe && a.sent != "":
+	case refused && !s.exposed && a.sent == chain.SentNo:
 		// These bytes, and only these, were judged, and no node will take them.
 		return s, step{do: actSettle, state: ItemRejected}
 	case refused:

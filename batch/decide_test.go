@@ -56,7 +56,7 @@ func TestDecide(t *testing.T) {
 		{"no head to sign for", fresh, answer{to: askSend, kind: chain.KindUnavailable, sent: no}, actSend, ""},
 		{"refused for good", signed, answer{to: askSend, kind: chain.KindInvalid, sent: no}, actSettle, ItemRejected},
 		{"denied for good", signed, answer{to: askSend, kind: chain.KindDenied, sent: no}, actSettle, ItemRejected},
-		{"unsupported", signed, answer{to: askSend, kind: chain.KindUnsupported, sent: yes}, actSettle, ItemRejected},
+		{"unsupported", signed, answer{to: askSend, kind: chain.KindUnsupported, sent: no}, actSettle, ItemRejected},
 		{"refused, but perhaps by one node only", signed, answer{to: askSend, kind: chain.KindDenied, sent: maybe}, actLook, ""},
 		{"refused without a word whether it was sent", signed, answer{to: askSend, kind: chain.KindInvalid}, actLook, ""},
 		{"refused after it may have been taken", exposed, answer{to: askSend, kind: chain.KindInvalid, sent: no}, actLook, ""},
@@ -182,8 +182,7 @@ func (l *life) step(ask func(do action, signs bool) (a answer, signFails, limitP
 		a.sent = chain.SentNo
 	}
 	l.trace = append(l.trace, fmt.Sprintf("%s→%s/%s", do, a.kind, a.sent))
-	l.refusal = do == actSend && !l.exposed && (a.kind == chain.KindInvalid || a.kind == chain.KindDenied || a.kind == chain.KindUnsupported) &&
-		(a.sent == chain.SentNo || a.sent == chain.SentYes)
+	l.refusal = do == actSend && !l.exposed && (a.kind == chain.KindInvalid || a.kind == chain.KindDenied || a.kind == chain.KindUnsupported) && a.sent == chain.SentNo
 	if do == actSend && a.sent != chain.SentNo {
 		l.exposed = true
 	}

@@ -285,10 +285,8 @@ func (e *Engine) Run(ctx context.Context, jobID string) error {
 	}
 	switch rec.State {
 	case JobRunning, JobCanceling:
-		e.mu.Lock()
-		defer e.mu.Unlock()
-		if e.phase == phaseStarted {
-			e.startRun(rec)
+		if err := e.goOn(ctx, jobID); err != nil {
+			return fmt.Errorf("run job %s: %w", jobID, err)
 		}
 		return nil
 	case JobDone:
@@ -330,16 +328,17 @@ func (e *Engine) Cancel(ctx context.Context, jobID string) (Job, error) {
 		return Job{}, err
 	}
 	if moved {
-		e.mu.Lock()
-		if r := e.runs[jobID]; r != nil && r.cancel() {
-			e.mu.Unlock()
-		} else {
-			if e.phase == phaseStarted {
-				e.startRun(rec)
-			}
-			e.mu.Unlock()
-		}
 		e.log.Info("job is being canceled", "job", jobID)
+	}
+	if rec.State == JobCanceling {
+		e.mu.Lock()
+		r := e.runs[jobID]
+		e.mu.Unlock()
+		if r == nil || !r.cancel() {
+			if err := e.goOn(ctx, jobID); err != nil {
+				return Job{}, fmt.Errorf("cancel job %s: %w", jobID, err)
+			}
+		}
 	}
 	e.changed.broadcast()
 	switch rec.State {
@@ -377,6 +376,28 @@ func (e *Engine) Wait(ctx context.Context, jobID string) (Job, error) {
 			return job, ctx.Err()
 		}
 	}
+}
+
+// goOn makes a run of the job unless one goes on, when it is to be running or
+// canceling. The store is asked with mu held: what a caller has read before may
+// be older than the end of the last run.
+func (e *Engine) goOn(ctx context.Context, jobID string) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.phase != phaseStarted { // the next Start takes the job up
+		return nil
+	}
+	if r := e.runs[jobID]; r != nil && !r.hasEnded() {
+		return nil
+	}
+	rec, err := jobByID(ctx, e.Store.read, jobID)
+	if err != nil {
+		return err
+	}
+	if rec.State == JobRunning || rec.State == JobCanceling {
+		e.startRun(rec)
+	}
+	return nil
 }
 
 // startRun makes a run of the job unless one goes on. mu is held, the engine is

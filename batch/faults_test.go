@@ -137,7 +137,10 @@ func TestANewAttemptNeedsProofOfAbsence(t *testing.T) {
 		return faultNone
 	}
 	job := b.run(saveSpec(), 5)
-	b.settles(job.ID, func(p Progress) bool { return p.Counts.Unknown == 5 })
+	require.Eventually(t, func() bool { // memory is ahead of the store
+		stored, err := b.store.Job(context.Background(), job.ID)
+		return err == nil && stored.Counts.Unknown == 5
+	}, 20*time.Second, 5*time.Millisecond)
 	b.checkCounts(job.ID)
 	b.chain.with(func(c *fakeChain) {
 		require.Empty(t, c.executed)
@@ -342,8 +345,7 @@ func TestAJobCanBeResumedWhileTheTargetIsDown(t *testing.T) {
 	b.stop()
 	b.chain.down, b.chain.fault = true, nil
 	b.start()
-	p := b.settles(id, func(p Progress) bool { return p.Waiting != "" })
-	require.Contains(t, p.Waiting, "no node")
+	b.settles(id, func(p Progress) bool { return strings.Contains(p.Waiting, "no node") })
 	b.chain.with(func(c *fakeChain) { c.down = false })
 	job := b.wait(id)
 	require.EqualValues(t, 300, job.Counts.Confirmed)

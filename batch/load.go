@@ -43,6 +43,10 @@ func (e *Engine) Load(ctx context.Context, jobID string, r rows.Reader) (Job, er
 	if rec.State != JobLoading {
 		return e.loadAgain(ctx, rec, r)
 	}
+	// A broken load whose rows could not be removed may have left some.
+	if err := e.Store.dropItems(rec.seq); err != nil {
+		return Job{}, fmt.Errorf("load job %s: %w", jobID, err)
+	}
 	l, err := e.loadRows(ctx, rec, r)
 	if err != nil || l.count > 0 {
 		if err := e.Store.dropItems(rec.seq); err != nil {

@@ -53,7 +53,8 @@ type Latency struct {
 // the members row, input and result) or ReportJSON (a Summary). It shows one
 // moment of the job, may be asked for at any time, and needs memory for one row
 // only. While it is being written the store's log file grows, so that a slow
-// reader of a running job costs disk space.
+// reader of a running job costs disk space. Four reports are written at a time;
+// another one waits for its turn or the end of ctx.
 func (s *Store) WriteReport(ctx context.Context, jobID, format string, w io.Writer) error {
 	var write func(context.Context, *sql.Tx, record, *bufio.Writer) error
 	switch format {
@@ -66,7 +67,7 @@ func (s *Store) WriteReport(ctx context.Context, jobID, format string, w io.Writ
 	default:
 		return &SpecError{"format", fmt.Sprintf("%q is not known; use %s, %s or %s", format, ReportCSV, ReportNDJSON, ReportJSON)}
 	}
-	tx, err := s.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	tx, err := s.reports.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
 		return fmt.Errorf("report: %w", err)
 	}

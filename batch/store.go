@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/gofrs/flock"
 	"github.com/pressly/goose/v3"
@@ -26,22 +27,26 @@ var migrations embed.FS
 // applicationID marks our files among all SQLite files ("bcgt").
 const applicationID = 0x62636774
 
-// readers is how many queries may read at a time; more wait.
+// readers is how many queries may read at a time, and how many reports may be
+// written; more wait. Reports have connections of their own: whoever reads one
+// slowly must not hold up the jobs.
 const readers = 4
 
 // Store keeps jobs, items, attempts and outcomes in one SQLite file. Its
 // exported methods only read, and may be used while an engine of another
 // process owns the file. They are safe for concurrent use.
 type Store struct {
-	path string
-	read *sql.DB // a few connections that cannot write
+	path    string
+	read    *sql.DB // a few connections that cannot write, for short questions
+	reports *sql.DB // the same for reports, whose readers may be slow
 
 	write   *sql.DB    // one connection
 	writing sync.Mutex // held for one write transaction at a time; guards conn and stmts
 	conn    *sql.Conn  // the connection of write
 	stmts   statements
 
-	lock *flock.Flock // held while an engine of this process owns the file
+	lock  *flock.Flock // held while an engine of this process owns the file
+	owned atomic.Bool  // by an engine that uses this very Store
 }
 
 // OpenStore opens the file at path, making it if it is missing (the folder must
@@ -49,7 +54,7 @@ type Store struct {
 // ErrNotAStore, ErrStoreInUse when the schema would have to change under
 // another process.
 func OpenStore(ctx context.Context, path string) (*Store, error) {
-	abs, err := filepath.Abs(path)
+	abs, err := makeFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("open store %s: %w", path, err)
 	}
@@ -61,15 +66,27 @@ func OpenStore(ctx context.Context, path string) (*Store, error) {
 	return s, nil
 }
 
-func (s *Store) open(ctx context.Context) error {
-	// Inputs may be confidential, and SQLite would make the file readable by all.
-	f, err := os.OpenFile(s.path, os.O_RDWR|os.O_CREATE, 0o600)
+// makeFile makes the file if it is missing and gives its true name, without
+// links: the lock is beside it, and must be the same by whatever name it is opened.
+func makeFile(path string) (string, error) {
+	abs, err := filepath.Abs(path)
 	if err != nil {
-		return err
+		return "", err
+	}
+	// Inputs may be confidential, and SQLite would make the file readable by all.
+	f, err := os.OpenFile(abs, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return "", err
 	}
 	f.Close()
+	return filepath.EvalSymlinks(abs)
+}
 
+func (s *Store) open(ctx context.Context) (err error) {
 	if s.read, err = openDB(s.path, readers, "query_only(1)"); err != nil {
+		return err
+	}
+	if s.reports, err = openDB(s.path, readers, "query_only(1)"); err != nil {
 		return err
 	}
 	if err := s.checkOwner(ctx); err != nil {
@@ -183,9 +200,15 @@ func notAStore(err error) error {
 	return err
 }
 
-// own takes the file for this process until disown.
+// own takes the file for one engine of this process until disown.
 func (s *Store) own() error {
+	if !s.owned.CompareAndSwap(false, true) { // the lock tells processes apart, not engines
+		return fmt.Errorf("%w: by another engine of this one (pid %d)", ErrStoreInUse, os.Getpid())
+	}
 	ok, err := s.lock.TryLock()
+	if err != nil || !ok {
+		s.owned.Store(false)
+	}
 	if err != nil {
 		return fmt.Errorf("lock %s: %w", s.lock.Path(), err)
 	}
@@ -201,7 +224,10 @@ func (s *Store) own() error {
 	return nil
 }
 
-func (s *Store) disown() { _ = s.lock.Unlock() }
+func (s *Store) disown() {
+	_ = s.lock.Unlock()
+	s.owned.Store(false)
+}
 
 // Close frees the file. Stop the engine first.
 func (s *Store) Close() error {
@@ -210,7 +236,7 @@ func (s *Store) Close() error {
 	if s.conn != nil {
 		errs = append(errs, s.conn.Close())
 	}
-	for _, db := range []*sql.DB{s.read, s.write} {
+	for _, db := range []*sql.DB{s.read, s.reports, s.write} {
 		if db != nil {
 			errs = append(errs, db.Close())
 		}

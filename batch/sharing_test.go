@@ -1,0 +1,96 @@
+package batch
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestTwoEnginesCannotShareAnOpenStore(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	engine, err := NewEngine(Config{Store: b.store})
+	require.NoError(t, err)
+	require.ErrorIs(t, engine.Start(context.Background()), ErrStoreInUse)
+	require.Equal(t, JobDone, b.wait(b.run(saveSpec(), 3).ID).State, "the first goes on")
+	other, err := OpenStore(context.Background(), b.path)
+	require.NoError(t, err)
+	defer other.Close()
+	engine, err = NewEngine(Config{Store: other})
+	require.NoError(t, err)
+	require.ErrorIs(t, engine.Start(context.Background()), ErrStoreInUse, "and still has the file")
+}
+
+func TestAStoreIsTheSameByAllItsNames(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	dir := t.TempDir()
+	file, folder := filepath.Join(dir, "file.db"), filepath.Join(dir, "folder")
+	if err := errors.Join(os.Symlink(b.path, file), os.Symlink(filepath.Dir(b.path), folder)); err != nil {
+		if runtime.GOOS == "windows" {
+			t.Skipf("this user may not make links: %v", err)
+		}
+		require.NoError(t, err)
+	}
+	for _, path := range []string{file, filepath.Join(folder, filepath.Base(b.path))} {
+		other, err := OpenStore(context.Background(), path)
+		require.NoError(t, err)
+		engine, err := NewEngine(Config{Store: other})
+		require.NoError(t, err)
+		require.ErrorIs(t, engine.Start(context.Background()), ErrStoreInUse, path)
+		require.NoError(t, other.Close())
+	}
+}
+
+// A reader of a report that takes nothing must hold up neither jobs nor other readers.
+func TestSlowReadersOfReportsHoldNothingUp(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	ctx := context.Background()
+	done := b.wait(b.run(saveSpec(), 2000).ID)
+	var all sync.WaitGroup
+	var ends []*io.PipeReader
+	for range 2 * readers {
+		r, w := io.Pipe()
+		ends = append(ends, r)
+		all.Go(func() { _ = b.store.WriteReport(ctx, done.ID, ReportNDJSON, w) })
+	}
+	defer all.Wait()
+	defer func() {
+		for _, r := range ends {
+			_ = r.Close()
+		}
+	}()
+	began := make(chan struct{}, len(ends))
+	for _, r := range ends {
+		all.Go(func() {
+			if _, err := io.ReadFull(r, make([]byte, 1)); err == nil {
+				began <- struct{}{}
+			}
+		})
+	}
+	for range readers { // that many are being written, and stand
+		<-began
+	}
+	bounded, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	job, _, err := b.engine.Create(bounded, saveSpec())
+	require.NoError(t, err)
+	_, err = b.engine.Load(bounded, job.ID, fromCSV(t, strings.ReplaceAll(csvRows(200), "0x0", "0xa")))
+	require.NoError(t, err)
+	require.NoError(t, b.engine.Run(bounded, job.ID))
+	job, err = b.engine.Wait(bounded, job.ID)
+	require.NoError(t, err)
+	require.Equal(t, JobDone, job.State)
+	_, err = b.store.Items(bounded, job.ID, ItemFilter{})
+	require.NoError(t, err)
+}

@@ -151,6 +151,9 @@ func (c *Client) Receipt(ctx context.Context, tx common.Hash) (chain.Receipt, er
 	if receipt.TxHash != tx {
 		return chain.Receipt{}, c.at(brokenAnswer(op, fmt.Sprintf("the receipt is of transaction %s, asked for was %s", receipt.TxHash, tx), nil))
 	}
+	if receipt.BlockNumber == 0 || receipt.Succeeded && !result.hasHash() { // as judgeSend has it
+		return chain.Receipt{}, c.at(brokenAnswer(op, "the receipt is empty: it names no block, or has no hash of its own", nil))
+	}
 	c.noteHead(receipt.BlockNumber)
 	return receipt, nil
 }

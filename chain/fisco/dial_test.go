@@ -57,11 +57,13 @@ func TestDialFailures(t *testing.T) {
 	ours, theirs := newAuthority(t, certs.Validity{}), newAuthority(t, certs.Validity{})
 	withTLS := func(node *fakeNode, conf *tls.Config) string { return startNode(t, node, conf).addr }
 	plain := func(handshake string) string { return startNode(t, &fakeNode{handshake: handshake}, nil).addr }
+	// The near end of a connection has a port that nobody listens on and that no
+	// other test can get meanwhile.
 	closed := func() string {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		taken, err := net.Dial("tcp", listen(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }))
 		require.NoError(t, err)
-		defer l.Close()
-		return l.Addr().String()
+		t.Cleanup(func() { taken.Close() })
+		return taken.LocalAddr().String()
 	}
 	web := func(status int) string {
 		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

@@ -386,6 +386,7 @@ func TestStopDrainsWhatIsInFlight(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, JobRunning, job.State)
 	require.Zero(t, job.Counts.Unknown)
+	require.Zero(t, job.Counts.Submitted, "what was written down was also sent")
 	b.chain.with(func(c *fakeChain) {
 		require.Zero(t, c.sending)
 		require.EqualValues(t, len(c.executed), job.Counts.Confirmed, "every answer was waited for and saved")

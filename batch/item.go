@@ -119,7 +119,9 @@ func (r *run) send(it *itemRun) answer {
 			return r.unsent(it, began, err)
 		}
 	}
-	if r.sending.Err() != nil { // in between the job was canceled, or the engine began to stop
+	// An engine that stops gently sends what is written down: left alone it would
+	// stay in flight in the store, and only the chain's later blocks could tell.
+	if r.canceled.Load() || r.haltReason() != "" || r.e.hard.Err() != nil {
 		return r.unsent(it, began, &chain.Error{Kind: chain.KindCanceled, Sent: chain.SentNo, Op: "send", Msg: "canceled before it was sent"})
 	}
 	ctx, cancel := context.WithTimeout(r.e.hard, sendTimeout)

@@ -87,7 +87,7 @@ func (a *app) interrupted(s service, jobIDs ...string) error {
 		a.note("interrupted; the job goes on in the gateway")
 		for _, id := range jobIDs {
 			a.note("  follow it: %s", a.again("get", id, "--watch"))
-			a.note("  cancel it: curl -X POST %s", shellQuote(s.(*remote).URL()+"/v1/jobs/"+id+"/cancel"))
+			a.note("  cancel it: %s", a.again("cancel", id))
 		}
 		return &exitError{code: exitInterrupted}
 	}
@@ -100,6 +100,7 @@ func (a *app) interrupted(s service, jobIDs ...string) error {
 			a.note("job %s: %d of %d rows are done: %s", id, settled(job.Counts), job.Rows, stateLine(job.Counts))
 		}
 		a.note("go on with: %s", a.again("resume", id))
+		a.note("give it up: %s", a.again("cancel", id))
 	}
 	if drained != nil {
 		a.note("not everything in flight was settled (%v); resume looks for it by hash", drained)

@@ -107,7 +107,7 @@ goes on with batchcall resume; nothing is sent twice.
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
 	a.opt.addTo(root.PersistentFlags())
-	root.AddCommand(a.runCommand(), a.resumeCommand(), a.getCommand(), a.reportCommand(), a.callCommand(), a.deployCommand(), a.versionCommand())
+	root.AddCommand(a.runCommand(), a.resumeCommand(), a.cancelCommand(), a.getCommand(), a.reportCommand(), a.callCommand(), a.deployCommand(), a.versionCommand())
 	return root
 }
 

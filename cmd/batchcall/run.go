@@ -222,7 +222,7 @@ func (a *app) beginFailed(ctx context.Context, err error, o runOptions, job batc
 	}
 	if isConflict(err) {
 		if o.key == "" {
-			return exitWith(exitUsage, "the same rows were run before with another --name or --abi: use the same, or --new. Look for the job with: %s", a.again("get"))
+			return exitWith(exitUsage, "the same rows were run before with another --name or --abi, or on a chain that has been rebuilt since: use the same name and ABI, or --new. Look for the job with: %s", a.again("get"))
 		}
 		return exitWith(exitUsage, "--idempotency-key %s belongs to another request or to other rows: choose a new key, or send the same again", o.key)
 	}

@@ -69,6 +69,7 @@ func runScripts(t *testing.T, dir string, more func(*testscript.Env)) {
 			"waitstate":  waitState,
 			"waitremote": waitRemote,
 			"watch":      watch,
+			"jobid":      jobID,
 		},
 	})
 }
@@ -171,6 +172,32 @@ func waitRemote(ts *testscript.TestScript, _ bool, args []string) {
 		job, found := remoteJob(ctx, ts, args[1])
 		return found && string(job.State) == args[0], nil
 	}))
+}
+
+// jobid VARIABLE NAME [gateway] puts the id of the job of that name, of the
+// store or of the gateway, into a variable.
+func jobID(ts *testscript.TestScript, _ bool, args []string) {
+	ctx := context.Background()
+	if len(args) == 3 && args[2] == "gateway" {
+		job, found := remoteJob(ctx, ts, args[1])
+		if !found {
+			ts.Fatalf("the gateway has no job %s", args[1])
+		}
+		ts.Setenv(args[0], job.ID)
+		return
+	}
+	store, err := batch.OpenStore(ctx, ts.MkAbs(filepath.FromSlash("data/batchcall.db")))
+	ts.Check(err)
+	defer store.Close()
+	jobs, err := store.Jobs(ctx, batch.JobFilter{Limit: maxListed})
+	ts.Check(err)
+	for _, job := range jobs {
+		if job.Spec.Name == args[1] {
+			ts.Setenv(args[0], job.ID)
+			return
+		}
+	}
+	ts.Fatalf("the store has no job %s", args[1])
 }
 
 // watch NAME follows the gateway's job of that name with batchcall get.

@@ -188,7 +188,8 @@ func (e *Engine) begin() (release func(), err error) {
 
 // Create checks spec against the target and the chain and stores a job for it,
 // in state loading. With an idempotency key that the store knows it returns the
-// job of that key with created false; ErrConflict when that job's spec differs.
+// job of that key with created false; ErrConflict when that job's spec differs,
+// or when it was made for a chain that has been rebuilt under the target's name.
 // Rate and InFlight say how, not what: when only they differ, the job takes the
 // new ones, at once if it is running.
 // A spec that cannot work gives a *SpecError, a chain that cannot be asked a
@@ -208,7 +209,7 @@ func (e *Engine) Create(ctx context.Context, spec Spec) (job Job, created bool, 
 		// chain is not there.
 		old, err := jobByKey(ctx, e.Store.read, spec.IdempotencyKey)
 		if err == nil {
-			return e.again(old, spec)
+			return e.again(ctx, old, spec, t)
 		}
 		if !errors.Is(err, ErrNotFound) {
 			return Job{}, false, fmt.Errorf("create job: %w", err)
@@ -231,20 +232,27 @@ func (e *Engine) Create(ctx context.Context, spec Spec) (job Job, created bool, 
 		return Job{}, false, fmt.Errorf("create job: %w", err)
 	}
 	if !created {
-		return e.again(stored, spec)
+		return e.again(ctx, stored, spec, t)
 	}
 	e.log.Info("job created", "job", stored.ID, "target", spec.Target, "kind", spec.Kind)
 	return stored.Job, true, nil
 }
 
 // again answers a request whose idempotency key the store knows.
-func (e *Engine) again(old record, spec Spec) (Job, bool, error) {
+func (e *Engine) again(ctx context.Context, old record, spec Spec, t *target) (Job, bool, error) {
 	limited := old.Spec
 	limited.Rate, limited.InFlight = spec.Rate, spec.InFlight
 	a, errA := json.Marshal(limited)
 	b, errB := json.Marshal(spec)
 	if errA != nil || errB != nil || !bytes.Equal(a, b) {
 		return Job{}, false, fmt.Errorf("the idempotency key %q belongs to job %s, whose spec is another: %w", spec.IdempotencyKey, old.ID, ErrConflict)
+	}
+	// Without an answer nobody can tell; the run itself asks again.
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	if id, err := t.Chain.Identity(ctx); err == nil && id.Genesis != old.genesis {
+		return Job{}, false, fmt.Errorf("the idempotency key %q belongs to job %s, which was made for another chain: target %q has been rebuilt since (its block 0 was %s and is %s now): %w",
+			spec.IdempotencyKey, old.ID, spec.Target, old.genesis, id.Genesis, ErrConflict)
 	}
 	if (old.Spec.Rate == spec.Rate && old.Spec.InFlight == spec.InFlight) || old.State.Final() {
 		return old.Job, false, nil

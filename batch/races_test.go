@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ethereum/go-ethereum/common"
 	"github.com/stretchr/testify/require"
 
 	"github.com/bcosgate/bcosgate/chain"
@@ -132,4 +133,29 @@ func TestARefusalOfWhatANodeHasIsNoEnd(t *testing.T) {
 		_, next := decide(standing{}, answer{to: askSend, kind: kind, sent: chain.SentNo})
 		require.Equal(t, step{do: actSettle, state: ItemRejected}, next, kind)
 	}
+}
+
+// What was done on a chain that is gone was not done on the one that has its name now.
+func TestAKeyOfARebuiltChainIsNoAnswer(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	ctx := context.Background()
+	spec := saveSpec()
+	spec.IdempotencyKey = "tonight"
+	job := b.wait(b.run(spec, 3).ID)
+	require.Equal(t, JobDone, job.State)
+	b.stop()
+	b.chain = newFakeChain()
+	b.chain.genesis = common.HexToHash("0x02")
+	b.start()
+
+	_, created, err := b.engine.Create(ctx, spec)
+	require.False(t, created)
+	require.ErrorIs(t, err, ErrConflict)
+	require.ErrorContains(t, err, "rebuilt")
+	require.ErrorContains(t, err, job.ID)
+	b.chain.with(func(c *fakeChain) { c.down = true })
+	again, _, err := b.engine.Create(ctx, spec)
+	require.NoError(t, err, "nobody can tell")
+	require.Equal(t, job.ID, again.ID)
 }

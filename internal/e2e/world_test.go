@@ -140,24 +140,34 @@ func (w *world) transactions() (total, failed int) {
 	return count.TransactionCount, count.FailedTransactionCount
 }
 
-// freePorts gives n neighbouring ports that were free a moment ago.
+// nextPort is where freePorts looks next. It lies below the ports that systems
+// give to outgoing connections, and differs between processes that test at a time.
+var nextPort = struct {
+	sync.Mutex
+	port int
+}{port: 10000 + os.Getpid()%1000*20}
+
+// freePorts gives n neighbouring ports that were free a moment ago, to each
+// caller others.
 func freePorts(t *testing.T, n int) []int {
 	t.Helper()
-	for base := 21000 + os.Getpid()%20000; base < 60000; base += n {
-		var listeners []net.Listener
-		for port := base; port < base+n; port++ {
-			if l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err == nil {
-				listeners = append(listeners, l)
-			}
+	nextPort.Lock()
+	defer nextPort.Unlock()
+	for range 1000 {
+		first := nextPort.port
+		if nextPort.port += n; nextPort.port > 32000 {
+			nextPort.port = 10000
 		}
-		for _, l := range listeners {
+		var ports []int
+		for port := first; port < first+n; port++ {
+			l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+			if err != nil {
+				break
+			}
 			require.NoError(t, l.Close())
+			ports = append(ports, port)
 		}
-		if len(listeners) == n {
-			ports := make([]int, n)
-			for i := range ports {
-				ports[i] = base + i
-			}
+		if len(ports) == n {
 			return ports
 		}
 	}

@@ -66,8 +66,12 @@ func newChecker(rec record, columns []string) (*checker, *RowFault) {
 	if len(missing) == 0 {
 		return c, nil
 	}
-	return nil, &RowFault{Line: 1, Reason: fmt.Sprintf("the header lacks %s of %s; it has %s; does the file lack a header line?",
-		plural(missing, "the column "), method.Signature(), quoted(columns))}
+	hint := "does the file lack a header line?"
+	if c.abi == nil && !c.deploys && len(missing) == len(c.fn.inputs) && len(cells) >= len(missing) && !slices.ContainsFunc(cells, notAName) {
+		hint = "without an ABI the function says which columns are meant, as in " + c.fn.named(cells)
+	}
+	return nil, &RowFault{Line: 1, Reason: fmt.Sprintf("the header lacks %s of %s; it has %s; %s",
+		plural(missing, "the column "), method.Signature(), quoted(columns), hint)}
 }
 
 func (c *checker) defaults(rec record) (*contracts.Method, error) {
@@ -212,6 +216,23 @@ func (b *binding) fits(cells []rows.Cell) bool {
 		}
 	}
 	return true
+}
+
+// named is the function with the first columns as the names of its arguments.
+func (b *binding) named(columns []string) string {
+	parts := make([]string, len(b.inputs))
+	for i, in := range b.inputs {
+		parts[i] = in.Type + " " + columns[i]
+	}
+	return b.method.Name() + "(" + strings.Join(parts, ",") + ")"
+}
+
+// notAName reports whether a column cannot be called like an argument.
+func notAName(column string) bool {
+	other := func(r rune) bool {
+		return r != '_' && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9')
+	}
+	return column == "" || len(column) > 40 || column[0] >= '0' && column[0] <= '9' || strings.ContainsFunc(column, other)
 }
 
 // wants lists the arguments with their types.

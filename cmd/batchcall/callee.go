@@ -83,9 +83,10 @@ func (o calleeOptions) readABI() (json.RawMessage, error) {
 	return json.RawMessage(parsed.JSON()), nil
 }
 
-// signature is the canonical form of --fn where the contract is known here, so
-// that mistakes are found before anybody is asked, and "save" and
-// "save(bytes32,string)" are the same function. Else it is --fn as it is.
+// signature checks --fn where that can be done here, before anybody is asked,
+// and writes it in the one way that makes the same function the same: "save"
+// and "save(bytes32,string)" of a known contract are canonical. Without an ABI
+// it keeps the names of the arguments, which are those of the columns.
 func (o calleeOptions) signature(abi json.RawMessage) (string, error) {
 	var known *contracts.ABI
 	if len(abi) > 0 {
@@ -104,7 +105,20 @@ func (o calleeOptions) signature(abi json.RawMessage) (string, error) {
 	if err != nil {
 		return "", usage("--fn %s: %s", o.function, err)
 	}
+	if known == nil {
+		return compact(o.function), nil
+	}
 	return method.Signature(), nil
+}
+
+// compact takes the blanks out of a signature that say nothing.
+func compact(signature string) string {
+	text := strings.Join(strings.Fields(signature), " ")
+	for _, mark := range []string{"(", ")", ","} {
+		text = strings.ReplaceAll(text, " "+mark, mark)
+		text = strings.ReplaceAll(text, mark+" ", mark)
+	}
+	return text
 }
 
 func isBuiltin(contract string) bool { return slices.Contains(contracts.BuiltinNames(), contract) }

@@ -51,8 +51,8 @@ An interrupt (Ctrl-C) settles what is in flight and prints how to go on. With
 		Example: `  batchcall run -f rows.csv --contract Evidence --fn 'save(bytes32,string)' \
       --node 127.0.0.1:20200 --certs nodes/127.0.0.1/sdk --report report.csv
   batchcall run -f - --format ndjson --contract Ledger --fn transfer --rate 200 < transfers.ndjson
-  batchcall run -f rows.csv --to 0x31ed5233b81c79d5adddeef991f531a9bbc2ad01 --fn 'save(bytes32,string)' \
-      --gateway https://gate.example:8443 --report - -q > report.csv`,
+  batchcall run -f rows.csv --to 0x31ed5233b81c79d5adddeef991f531a9bbc2ad01 \
+      --fn 'save(bytes32 digest,string text)' --gateway https://gate.example:8443 --report - -q > report.csv`,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.run(cmd.Context(), o) },
 	}

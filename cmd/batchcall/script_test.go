@@ -70,6 +70,7 @@ func runScripts(t *testing.T, dir string, more func(*testscript.Env)) {
 			"waitremote": waitRemote,
 			"watch":      watch,
 			"jobid":      jobID,
+			"address":    address,
 		},
 	})
 }
@@ -198,6 +199,16 @@ func jobID(ts *testscript.TestScript, _ bool, args []string) {
 		}
 	}
 	ts.Fatalf("the store has no job %s", args[1])
+}
+
+// address VARIABLE NAME puts the address of a contract of the store into a variable.
+func address(ts *testscript.TestScript, _ bool, args []string) {
+	store, err := batch.OpenStore(context.Background(), ts.MkAbs(filepath.FromSlash("data/batchcall.db")))
+	ts.Check(err)
+	defer store.Close()
+	c, err := store.Contract(context.Background(), "chain0.group0", args[1])
+	ts.Check(err)
+	ts.Setenv(args[0], c.Address.Hex())
 }
 
 // watch NAME follows the gateway's job of that name with batchcall get.

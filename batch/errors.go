@@ -46,7 +46,7 @@ func (e *InvalidRowsError) summary() string {
 	}
 	s := e.Faults[0].String()
 	if e.Count > 1 {
-		s += fmt.Sprintf(" (and %d more faults)", e.Count-1)
+		s += fmt.Sprintf(" (and %d more)", e.Count-1)
 	}
 	return s
 }

@@ -218,14 +218,16 @@ func (a *ABI) Method(fn string) (*Method, error) {
 	if len(found) == 1 {
 		return found[0], nil
 	}
-	e := &FunctionError{Function: fn, Known: signatures(a.methods)}
+	e := &FunctionError{Function: fn, Known: signatures(a.methods), lead: "it has"}
 	switch {
 	case want == "":
 		e.Reason = "no function is named"
 	case len(found) > 1:
-		e.Reason, e.Known = fmt.Sprintf("%q is the name of several functions; use a full signature", cut(fn)), signatures(found)
+		e.Reason, e.Known = fmt.Sprintf("%q is the name of several functions", cut(fn)), signatures(found)
+		e.lead = "use one of these"
 	case len(named) > 0:
-		e.Reason, e.Known = fmt.Sprintf("the contract has no function %q; those of that name", cut(want)), signatures(named)
+		e.Reason, e.Known = fmt.Sprintf("the contract has no function %q", cut(want)), signatures(named)
+		e.lead = "of that name it has"
 	default:
 		e.Reason = fmt.Sprintf("the contract has no function %q", cut(want))
 		if near := nearest(want, a.methods); near != "" {
@@ -240,6 +242,7 @@ type FunctionError struct {
 	Function string   // what was asked for
 	Reason   string   // in words
 	Known    []string // signatures that could be meant
+	lead     string   // the words before Known
 }
 
 // Error says the reason and what there is.
@@ -250,7 +253,7 @@ func (e *FunctionError) Error() string {
 	case len(e.Known) > 30:
 		return fmt.Sprintf("%s; the ABI has %d functions, among them %s", e.Reason, len(e.Known), strings.Join(e.Known[:30], ", "))
 	}
-	return e.Reason + "; there is: " + strings.Join(e.Known, ", ")
+	return e.Reason + "; " + e.lead + ": " + strings.Join(e.Known, ", ")
 }
 
 func signatures(methods []*Method) []string {

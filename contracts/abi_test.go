@@ -64,13 +64,13 @@ func TestABISaysWhichFunctionsThereAre(t *testing.T) {
 	a := parse(t, overloads)
 	all := "count(), old((uint8,address)[]), save(bytes32), save(bytes32,string)"
 	for fn, want := range map[string]string{
-		"save":         `"save" is the name of several functions; use a full signature; there is: save(bytes32), save(bytes32,string)`,
-		"save(string)": `the contract has no function "save(string)"; those of that name; there is: save(bytes32), save(bytes32,string)`,
-		"Save":         `the contract has no function "Save", did you mean "save"?; there is: ` + all,
-		"cuont":        `the contract has no function "cuont", did you mean "count"?; there is: ` + all,
-		"mint":         `the contract has no function "mint"; there is: ` + all,
-		"mint(uint8)":  `the contract has no function "mint(uint8)"; there is: ` + all,
-		"":             `no function is named; there is: ` + all,
+		"save":         `"save" is the name of several functions; use one of these: save(bytes32), save(bytes32,string)`,
+		"save(string)": `the contract has no function "save(string)"; of that name it has: save(bytes32), save(bytes32,string)`,
+		"Save":         `the contract has no function "Save", did you mean "save"?; it has: ` + all,
+		"cuont":        `the contract has no function "cuont", did you mean "count"?; it has: ` + all,
+		"mint":         `the contract has no function "mint"; it has: ` + all,
+		"mint(uint8)":  `the contract has no function "mint(uint8)"; it has: ` + all,
+		"":             `no function is named; it has: ` + all,
 	} {
 		_, err := a.Method(fn)
 		require.EqualError(t, err, want, fn)

@@ -26,7 +26,7 @@ func (g *Gateway) problemOf(err error) *Problem {
 		return chainProblem(g.chainRules, e)
 	}
 	if e, ok := errors.AsType[*batch.InvalidRowsError](err); ok {
-		p := newProblem(http.StatusUnprocessableEntity, "invalid_rows", fmt.Sprintf("%d faults in the rows, nothing was sent: mend the rows and make a new job", e.Count))
+		p := newProblem(http.StatusUnprocessableEntity, "invalid_rows", counted(e.Count, "fault")+" in the rows, nothing was sent: mend the rows and make a new job")
 		p.JobID, p.Faults, p.FaultCount = e.JobID, e.Faults, e.Count
 		return p
 	}
@@ -148,4 +148,11 @@ func (g *Gateway) humaProblem(e *huma.ErrorModel) *Problem {
 		return p
 	}
 	return unexpected(errors.New(e.Detail + ": " + first))
+}
+
+func counted(n int64, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -98,17 +99,35 @@ goes on with batchcall resume; nothing is sent twice.
 		SilenceUsage:      true,
 		SilenceErrors:     true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
-		Args:              usageArgs(cobra.NoArgs),
+		Args:              knownCommand,
 		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
 			a.flags = cmd.Flags()
 			return a.opt.check()
 		},
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
+		var digit rune
+		if n, _ := fmt.Sscanf(err.Error(), "unknown shorthand flag: '%c'", &digit); n == 1 && unicode.IsDigit(digit) {
+			return usage("%w: put -- before arguments that begin with a minus", err)
+		}
+		return &usageError{err}
+	})
 	a.opt.addTo(root.PersistentFlags())
 	root.AddCommand(a.runCommand(), a.resumeCommand(), a.cancelCommand(), a.getCommand(), a.reportCommand(), a.callCommand(), a.deployCommand(), a.versionCommand())
 	return root
+}
+
+// knownCommand refuses what is no command, and says what it may have been meant for.
+func knownCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	cmd.SuggestionsMinimumDistance = 2
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		return usage("unknown command %s for batchcall, did you mean %s?", args[0], strings.Join(near, " or "))
+	}
+	return usage("unknown command %s for batchcall", args[0])
 }
 
 func (o *options) addTo(f *pflag.FlagSet) {

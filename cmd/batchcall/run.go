@@ -195,7 +195,7 @@ func (a *app) begin(ctx context.Context, s service, spec batch.Spec, in *input) 
 		return job, nil
 	}
 	if created {
-		a.note("job %s: %d rows", job.ID, job.Rows)
+		a.note("job %s: %s", job.ID, counted64(job.Rows, "row"))
 	}
 	return job, s.Run(ctx, job.ID)
 }

@@ -274,7 +274,7 @@ func (f failingReader) Read([]byte) (int, error) { return 0, f.err }
 func TestProblemsOfProxiesAreProblemsToo(t *testing.T) {
 	t.Parallel()
 	for contentType, want := range map[string]string{
-		"text/html":  "the gateway answered 418 I'm a teapot",
+		"text/html":  "the gateway answered 418 I'm a teapot, and not as a gateway does: is the address that of a gateway, or of a proxy before it?",
 		"text/plain": "go away",
 	} {
 		c := gatewayStub(t, func(w http.ResponseWriter, _ *http.Request) {

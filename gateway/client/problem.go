@@ -47,6 +47,9 @@ func (p *Problem) Error() string {
 	text := p.Detail
 	if text == "" {
 		text = strings.TrimSpace(fmt.Sprintf("the gateway answered %d %s", p.Status, http.StatusText(p.Status)))
+		if p.Code == "" {
+			text += ", and not as a gateway does: is the address that of a gateway, or of a proxy before it?"
+		}
 	}
 	for _, e := range p.Errors {
 		if !strings.Contains(text, e.Message) {

@@ -76,19 +76,35 @@ func (n *node) status() NodeStatus {
 	return s
 }
 
-// problems names each node and its last error, for people.
+// problems says for people what is wrong with each node; nodes with the same
+// problem stand together.
 func (p *Pool) problems() string {
-	texts := make([]string, len(p.nodes))
-	for i, n := range p.nodes {
+	var order []string
+	nodes := map[string][]string{}
+	for _, n := range p.nodes {
 		n.mu.Lock()
-		err := n.lastErr
+		text := problem(n.lastErr)
 		n.mu.Unlock()
-		if err == nil {
-			err = errEnded
+		if nodes[text] == nil {
+			order = append(order, text)
 		}
-		texts[i] = n.name + ": " + err.Error()
+		nodes[text] = append(nodes[text], n.name)
 	}
-	return strings.Join(texts, "; ")
+	for i, text := range order {
+		order[i] = strings.Join(nodes[text], ", ") + ": " + text
+	}
+	return strings.Join(order, "; ")
+}
+
+// problem is err in the words for people where it has some; the log has it all.
+func problem(err error) string {
+	if err == nil {
+		err = errEnded
+	}
+	if e, ok := errors.AsType[*chain.Error](err); ok && e.Msg != "" {
+		return e.Msg
+	}
+	return err.Error()
 }
 
 // keep holds a connection to the node until ctx ends.

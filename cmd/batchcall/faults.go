@@ -1,8 +1,10 @@
 package main
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 
 	"github.com/bcosgate/bcosgate/batch"
@@ -66,6 +68,12 @@ func advise(err error) string {
 		if e, ok := errors.AsType[*chain.Error](err); ok {
 			return e.Msg + "\nis the chain running, and are address, port and certificates right?"
 		}
+	}
+	if p, ok := errors.AsType[*client.Problem](err); ok && p.Status == http.StatusUnauthorized {
+		return text + "\ngive a token with $" + tokenVariable + " or --token, or a certificate with --cert and --key, whichever this gateway wants"
+	}
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return text + "\nname the PEM file of the authority that signed the gateway's certificate with --ca"
 	}
 	if _, ok := errors.AsType[*client.UnreachableError](err); ok {
 		return text + "\nis the gateway running, and is the address right?"

@@ -20,7 +20,7 @@ func (a *app) reportCommand() *cobra.Command {
 		Use:   "report JOB",
 		Short: "Write what became of every row of a job",
 		Long: `Write what became of every row of a job: your own columns in your own order, then
-_state _error _tx_hash _block _status _gas_used _output _attempts _latency_ms.
+_state _error _tx_hash _block _status _gas_used _output _contract _attempts _latency_ms.
 
 -o csv is the default; ndjson has an object a line; json has a summary only. It
 needs no node, works while the job runs, and reads a store that another process

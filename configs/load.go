@@ -256,7 +256,7 @@ func shown(value any) string {
 
 // decoding takes the errors of the decoder apart: one for each setting.
 func (p *problems) decoding(err error) {
-	switch e := err.(type) {
+	switch e := err.(type) { //nolint:errorlint // the tree of errors is walked here, layer by layer
 	case *mapstructure.DecodeError:
 		p.add(e.Name(), "%s", e.Unwrap())
 	case interface{ Unwrap() []error }:

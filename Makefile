@@ -40,7 +40,7 @@ bench: ## measure encode+hash+sign, frames, the store's group commit, and items 
 	@cat bench.txt
 	$(GO) tool -modfile=tools/go.mod benchstat bench.txt
 
-fuzz: ## run every fuzz target for FUZZTIME (20s)
+fuzz: ## run every fuzz target for FUZZTIME (20s, or a number of inputs: 10000x)
 	@GO="$(GO)" FUZZTIME="$(FUZZTIME)" sh scripts/fuzz.sh
 
 cover: ## write coverage.out and print the total

@@ -8,7 +8,7 @@ for pkg in $("$go" list ./...); do
         case $target in
         Fuzz*)
             echo "== $pkg $target"
-            "$go" test -run '^$' -fuzz "^$target\$" -fuzztime "${FUZZTIME:-20s}" "$pkg"
+            "$go" test -run '^$' -fuzz "^$target\$" -fuzztime "${FUZZTIME:-20s}" -fuzzminimizetime 10x "$pkg"
             ;;
         esac
     done

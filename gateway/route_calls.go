@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/bcosgate/bcosgate/chain"
 	"github.com/bcosgate/bcosgate/contracts"
+	"github.com/bcosgate/bcosgate/internal/exactjson"
 )
 
 // NewCall is one read of a contract.
@@ -157,11 +157,9 @@ func encodeArgs(method *contracts.Method, raw json.RawMessage) ([]byte, error) {
 	if len(raw) == 0 {
 		raw = json.RawMessage("[]")
 	}
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	dec.UseNumber()
-	var args any
-	if err := dec.Decode(&args); err != nil {
-		return nil, badMember("args", "cannot be read as JSON")
+	args, err := exactjson.Decode(raw)
+	if err != nil {
+		return nil, badMember("args", err.Error())
 	}
 	switch args := args.(type) {
 	case nil:

@@ -180,6 +180,7 @@ func TestBadCalls(t *testing.T) {
 		"odd hex":             {`{"contract":"Evidence",` + anyContract + `,"function":"get","args":["0x123"]}`, "invalid_arguments", "body.args"},
 		"unknown name":        {`{"contract":"Evidence",` + anyContract + `,"function":"get","args":{"x":"0x12"}}`, "invalid_arguments", "body.args"},
 		"exponent":            {`{` + anyContract + `,"function":"f(uint256)","args":[1.5e3]}`, "invalid_arguments", "body.args"},
+		"argument twice":      {`{"contract":"Evidence",` + anyContract + `,"function":"get","args":{"digest":"0x` + strings.Repeat("ab", 32) + `","digest":"0x` + strings.Repeat("cd", 32) + `"}}`, "invalid_request", "body.args"},
 		"args are a number":   {`{` + anyContract + `,"function":"f()","args":3}`, "invalid_request", "body.args"},
 		"bad caller":          {`{` + anyContract + `,"function":"f()","from":"me"}`, "invalid_request", "body.from"},
 	} {

@@ -30,7 +30,7 @@ var mayImport = map[string][]string{
 	"contracts":        {"chain", "internal/exactjson"},
 	"batch":            {"chain", "contracts"},
 	"batch/rows":       {"internal/exactjson"},
-	"gateway":          {"chain", "contracts", "batch", "batch/rows"},
+	"gateway":          {"chain", "contracts", "batch", "batch/rows", "internal/exactjson"},
 	"gateway/client":   {"chain", "batch", "batch/rows"},
 	"certs":            {},
 	"configs":          {},

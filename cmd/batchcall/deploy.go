@@ -163,8 +163,11 @@ func (a *app) deploy(ctx context.Context, o deployOptions, args []string) (err e
 }
 
 func (a *app) deployFailed(ctx context.Context, s service, err error, jobID string) error {
-	if ctx.Err() != nil && jobID != "" {
+	switch {
+	case ctx.Err() != nil && jobID != "":
 		return a.interrupted(s, jobID)
+	case ctx.Err() != nil && a.opt.gateway != "":
+		return exitWith(exitInterrupted, "interrupted before the gateway answered; it may deploy all the same. Look for it with: %s", a.again("get"))
 	}
 	if faults, count, ok := faultsOf(err); ok {
 		return a.refused(faults, count)

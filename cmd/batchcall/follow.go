@@ -67,6 +67,27 @@ func (a *app) follow(ctx context.Context, r jobReader, jobID string) error {
 	}
 }
 
+// start begins to send the rows of jobs that are not final.
+func (a *app) start(ctx context.Context, s service, jobs ...batch.Job) error {
+	var started []string
+	for _, job := range jobs {
+		if job.State.Final() {
+			continue
+		}
+		started = append(started, job.ID)
+		err := s.Run(ctx, job.ID)
+		switch {
+		case ctx.Err() != nil && a.opt.gateway != "":
+			return a.leave("interrupted while the gateway was asked to begin; it may be sending", started...)
+		case ctx.Err() != nil:
+			return a.interrupted(s, started...)
+		case err != nil:
+			return err
+		}
+	}
+	return nil
+}
+
 // finish follows a job that is running to its end and gives it as it is then.
 // An interrupt settles what is in flight and says how to go on.
 func (a *app) finish(ctx context.Context, s service, jobID string) (batch.Job, error) {
@@ -84,12 +105,7 @@ func (a *app) finish(ctx context.Context, s service, jobID string) (batch.Job, e
 // interrupted ends the part of this process in a job after an interrupt.
 func (a *app) interrupted(s service, jobIDs ...string) error {
 	if a.opt.gateway != "" {
-		a.note("interrupted; the job goes on in the gateway")
-		for _, id := range jobIDs {
-			a.note("  follow it: %s", a.again("get", id, "--watch"))
-			a.note("  cancel it: %s", a.again("cancel", id))
-		}
-		return &exitError{code: exitInterrupted}
+		return a.leave("interrupted; the job goes on in the gateway", jobIDs...)
 	}
 	a.note("interrupted: settling what is in flight (once more stops at once, and loses nothing either)")
 	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
@@ -104,6 +120,16 @@ func (a *app) interrupted(s service, jobIDs ...string) error {
 	}
 	if drained != nil {
 		a.note("not everything in flight was settled (%v); resume looks for it by hash", drained)
+	}
+	return &exitError{code: exitInterrupted}
+}
+
+// leave ends following the jobs of a gateway, and says how they can be found.
+func (a *app) leave(why string, jobIDs ...string) error {
+	a.note("%s", why)
+	for _, id := range jobIDs {
+		a.note("  follow it: %s", a.again("get", id, "--watch"))
+		a.note("  cancel it: %s", a.again("cancel", id))
 	}
 	return &exitError{code: exitInterrupted}
 }

@@ -6,9 +6,13 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"net/http"
+	"net/http/httptest"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -52,6 +56,56 @@ func TestTheSecondInterruptEndsAtOnce(t *testing.T) {
 	items, err := s.Items(t.Context(), jobs[0].ID, batch.ItemFilter{})
 	require.NoError(t, err)
 	require.NotNil(t, items[0].TxHash, "the hash was stored before anything was sent")
+}
+
+// A gateway begins with a job before its answer is here. An interrupt in between
+// must not say that nothing was sent.
+func TestAnInterruptBeforeTheGatewayAnswers(t *testing.T) {
+	t.Parallel()
+	const token = "a-token-of-the-tests"
+	w := newWorld(t, 40*time.Millisecond)
+	plain, _ := w.gateway(t, token)
+	var held atomic.Pointer[string] // the request whose answer is kept back
+	begun := make(chan struct{}, 1)
+	front := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if suffix := held.Load(); suffix == nil || r.Method != http.MethodPost || !strings.HasSuffix(r.URL.Path, *suffix) {
+			plain.Config.Handler.ServeHTTP(rw, r)
+			return
+		}
+		plain.Config.Handler.ServeHTTP(httptest.NewRecorder(), r)
+		begun <- struct{}{}
+		<-r.Context().Done()
+	}))
+	t.Cleanup(front.Close)
+	interrupted := func(suffix string, args ...string) string {
+		held.Store(&suffix)
+		cmd := exec.CommandContext(t.Context(), "batchcall", append(args, "--gateway", front.URL, "--token", token)...)
+		var said strings.Builder
+		cmd.Stderr = &said
+		require.NoError(t, cmd.Start())
+		ended := make(chan error, 1)
+		go func() { ended <- cmd.Wait() }()
+		select {
+		case <-begun:
+		case <-ended:
+			require.Fail(t, "it ended before it asked for "+suffix, said.String())
+		}
+		require.NoError(t, cmd.Process.Signal(syscall.SIGINT))
+		exit, ok := errors.AsType[*exec.ExitError](<-ended)
+		require.True(t, ok)
+		require.Equal(t, int(exitInterrupted), exit.ExitCode(), said.String())
+		return said.String()
+	}
+
+	require.NoError(t, exec.CommandContext(t.Context(), "batchcall", "deploy", "Evidence", "--gateway", plain.URL, "--token", token).Run())
+	require.Contains(t, interrupted("/transactions", "deploy", "Evidence"), "it may deploy all the same. Look for it with: batchcall get")
+
+	rows := filepath.Join(t.TempDir(), "rows.csv")
+	require.NoError(t, os.WriteFile(rows, []byte("digest,text\n0x2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824,hello\n"), 0o600))
+	said := interrupted("/start", "run", "-f", rows, "--contract", "Evidence", "--fn", "save")
+	require.Contains(t, said, "it may be sending")
+	require.Contains(t, said, "cancel it: batchcall cancel ")
+	require.NotContains(t, said, "nothing was sent")
 }
 
 func waitLine(lines *bufio.Scanner, text string) bool {

@@ -49,13 +49,8 @@ func (a *app) resume(ctx context.Context, args []string) (err error) {
 		a.note("nothing to resume: all jobs are done")
 		return nil
 	}
-	for _, job := range jobs {
-		if job.State.Final() {
-			continue
-		}
-		if err := s.Run(ctx, job.ID); err != nil {
-			return err
-		}
+	if err := a.start(ctx, s, jobs...); err != nil {
+		return err
 	}
 	var worst error
 	for i, job := range jobs {

@@ -134,6 +134,9 @@ func (a *app) run(ctx context.Context, o runOptions) (err error) {
 	if err != nil {
 		return a.beginFailed(ctx, err, o, job)
 	}
+	if err := a.start(ctx, s, job); err != nil {
+		return err
+	}
 	job, err = a.finish(ctx, s, job.ID)
 	if err != nil && !errors.Is(err, errStands) {
 		return err
@@ -162,8 +165,8 @@ func (a *app) runKey(ctx context.Context, s service, o runOptions, spec batch.Sp
 	return idempotencyKey(parts), err
 }
 
-// begin creates the job, or finds it, and brings it to where it is sending. A
-// job that is final is given back as it is.
+// begin creates the job, or finds it, and brings it to where it has all of its
+// rows. A job that is final is given back as it is.
 func (a *app) begin(ctx context.Context, s service, spec batch.Spec, in *input) (batch.Job, error) {
 	job, created, err := s.Create(ctx, spec)
 	if err != nil {
@@ -191,13 +194,10 @@ func (a *app) begin(ctx context.Context, s service, spec batch.Spec, in *input) 
 		_, err := s.Cancel(ctx, job.ID)
 		return job, errors.Join(fmt.Errorf("%s changed while it was read, nothing was sent: run it again", in.name), err)
 	}
-	if job.State.Final() {
-		return job, nil
-	}
-	if created {
+	if created && !job.State.Final() {
 		a.note("job %s: %s", job.ID, counted64(job.Rows, "row"))
 	}
-	return job, s.Run(ctx, job.ID)
+	return job, nil
 }
 
 func (a *app) load(ctx context.Context, s service, jobID string, in *input) (batch.Job, error) {

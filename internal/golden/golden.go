@@ -1,0 +1,201 @@
+// Package golden reads recorded conversations with real nodes, for tests.
+//
+// The recordings lie in the folder that BCOSGATE_GOLDEN names, else in
+// ../shared/golden beside the module. Where neither exists a small chosen part
+// in testdata is used, and the test's log says so. Files are found by pattern,
+// not by name, so that other recordings of the same kind are used as well.
+package golden
+
+import (
+	"bufio"
+	"encoding/hex"
+	"encoding/json"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Variable names the folder of the recordings.
+const Variable = "BCOSGATE_GOLDEN"
+
+// folder finds the recordings of 3.x nodes, and whether they are whole.
+func folder() (dir string, whole bool) {
+	_, self, _, _ := runtime.Caller(0)
+	here := filepath.Dir(self)
+	if named := os.Getenv(Variable); named != "" {
+		return filepath.Join(named, "fisco3"), true
+	}
+	beside := filepath.Join(here, "..", "..", "..", "shared", "golden", "fisco3")
+	if _, err := os.Stat(beside); err == nil {
+		return beside, true
+	}
+	return filepath.Join(here, "testdata", "fisco3"), false
+}
+
+// Whole reports whether all recordings are there, not only the chosen part. A
+// test that counts what it saw asks this first.
+func Whole() bool {
+	_, whole := folder()
+	return whole
+}
+
+// Files gives the names (with slashes, below the folder of 3.x) that match a
+// pattern of path.Match, for example "rpc/*.txt". It fails the test when there
+// is none.
+func Files(t testing.TB, pattern string) []string {
+	t.Helper()
+	dir, whole := folder()
+	if !whole {
+		t.Logf("neither %s nor ../shared/golden is there: using the small part in testdata", Variable)
+	}
+	found, err := filepath.Glob(filepath.Join(dir, filepath.FromSlash(pattern)))
+	require.NoError(t, err)
+	require.NotEmpty(t, found, "no recordings %s in %s", pattern, dir)
+	for i, f := range found {
+		rel, err := filepath.Rel(dir, f)
+		require.NoError(t, err)
+		found[i] = filepath.ToSlash(rel)
+	}
+	return found
+}
+
+// GM reports whether the recording is of a GM chain, by its name.
+func GM(name string) bool { return strings.Contains(path.Base(name), "gm") }
+
+// Read gives a whole file.
+func Read(t testing.TB, name string) []byte {
+	t.Helper()
+	dir, _ := folder()
+	data, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(name)))
+	require.NoError(t, err)
+	return data
+}
+
+// Lines gives the lines of a file.
+func Lines(t testing.TB, name string) []string {
+	t.Helper()
+	lines := bufio.NewScanner(strings.NewReader(string(Read(t, name))))
+	lines.Buffer(nil, 64<<20)
+	var out []string
+	for lines.Scan() {
+		out = append(out, lines.Text())
+	}
+	require.NoError(t, lines.Err())
+	return out
+}
+
+// Entry is a line of tx/NAME.jsonl: a transaction (Raw is set) or a read
+// (Request is set).
+type Entry struct {
+	N           int
+	Note        string
+	Raw         string // hex without 0x
+	Version     int
+	Hash        string // our own
+	Height      int64  // before sending
+	Expect      string // "result" or "error"
+	Together    int
+	Block       json.RawMessage
+	Request     json.RawMessage
+	Response    json.RawMessage
+	Receipt     json.RawMessage // answer of getTransactionReceipt
+	Transaction json.RawMessage // answer of getTransaction
+}
+
+// Ledger reads tx/NAME.jsonl.
+func Ledger(t testing.TB, name string) []Entry { return decodeLines[Entry](t, name) }
+
+// Block is a line of blocks/NAME.jsonl.
+type Block struct {
+	Number   int64
+	Response json.RawMessage // answer of getBlockByNumber with whole transactions
+}
+
+// Blocks reads blocks/NAME.jsonl.
+func Blocks(t testing.TB, name string) []Block { return decodeLines[Block](t, name) }
+
+func decodeLines[T any](t testing.TB, name string) []T {
+	t.Helper()
+	var out []T
+	for i, line := range Lines(t, name) {
+		var v T
+		require.NoError(t, json.Unmarshal([]byte(line), &v), "%s:%d", name, i+1)
+		out = append(out, v)
+	}
+	return out
+}
+
+// marked is a line of a transcript: an optional name of the peer, > or <, text.
+var marked = regexp.MustCompile(`^([A-Za-z0-9]*)([<>]) (.*)$`)
+
+// Exchange is a request of a transcript and its answer.
+type Exchange struct {
+	Line     int
+	Case     string // the comment that heads the case
+	Peer     string // the mark in front of >, "" in most files
+	Request  string
+	Response string // "" when there was none
+}
+
+// Exchanges reads rpc/*.txt: texts as sent and received.
+func Exchanges(t testing.TB, name string) []Exchange {
+	t.Helper()
+	var out []Exchange
+	open := map[string]int{} // by peer: the request that waits for its answer
+	heading, blank := "", true
+	for i, line := range Lines(t, name) {
+		if comment, ok := strings.CutPrefix(line, "# "); ok && blank {
+			heading = comment
+		}
+		blank = line == ""
+		m := marked.FindStringSubmatch(line)
+		switch {
+		case m == nil:
+		case m[2] == ">":
+			open[m[1]] = len(out)
+			out = append(out, Exchange{Line: i + 1, Case: heading, Peer: m[1], Request: m[3]})
+		default:
+			if at, ok := open[m[1]]; ok {
+				out[at].Response = m[3]
+				delete(open, m[1])
+			}
+		}
+	}
+	return out
+}
+
+// Message is a WebSocket message of a transcript.
+type Message struct {
+	Line int
+	Case string
+	Peer string // names the session, "" in most files
+	Sent bool   // by the client
+	Data []byte
+}
+
+// Messages reads ws/*.txt: the binary messages, without HTTP and control frames.
+func Messages(t testing.TB, name string) []Message {
+	t.Helper()
+	var out []Message
+	heading, blank := "", true
+	for i, line := range Lines(t, name) {
+		if comment, ok := strings.CutPrefix(line, "# "); ok && blank {
+			heading = comment
+		}
+		blank = line == ""
+		m := marked.FindStringSubmatch(line)
+		if m == nil {
+			continue
+		}
+		if data, err := hex.DecodeString(m[3]); err == nil && len(data) > 0 {
+			out = append(out, Message{Line: i + 1, Case: heading, Peer: m[1], Sent: m[2] == ">", Data: data})
+		}
+	}
+	return out
+}

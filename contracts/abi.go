@@ -190,6 +190,18 @@ func (a *ABI) JSON() string { return a.text }
 // without inputs stands for an ABI that has none.
 func (a *ABI) Constructor() *Method { return a.constructor }
 
+// ForGM is the ABI as a GM chain knows it: the selectors of its methods are made
+// with SM3. Events and errors are found by either hash anyway.
+func (a *ABI) ForGM() *ABI {
+	gm := *a
+	gm.constructor = a.constructor.ForGM()
+	gm.methods = make([]*Method, len(a.methods))
+	for i, m := range a.methods {
+		gm.methods[i] = m.ForGM()
+	}
+	return &gm
+}
+
 // Methods lists all functions, sorted by signature.
 func (a *ABI) Methods() []*Method { return slices.Clone(a.methods) }
 
@@ -303,11 +315,14 @@ func distance(a, b string) int {
 	return row[len(b)]
 }
 
-func keccakTopic(signature string) common.Hash { return crypto.Keccak256Hash([]byte(signature)) }
+// hashes gives keccak-256 and SM3 of a signature. A GM chain, which has Chinese
+// cryptography, uses the second for selectors and topics.
+func hashes(signature string) [2]common.Hash {
+	return [2]common.Hash{crypto.Keccak256Hash([]byte(signature)), sm3.Sum([]byte(signature))}
+}
 
-// selectors gives the keccak and the SM3 selector of a signature: a chain with
-// Chinese cryptography uses the second.
+// selectors gives the first four bytes of both hashes of a signature.
 func selectors(signature string) [2][4]byte {
-	hash := sm3.Sum([]byte(signature))
-	return [2][4]byte{[4]byte(crypto.Keccak256([]byte(signature))[:4]), [4]byte(hash[:4])}
+	h := hashes(signature)
+	return [2][4]byte{[4]byte(h[0][:4]), [4]byte(h[1][:4])}
 }

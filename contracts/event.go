@@ -3,6 +3,7 @@ package contracts
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/bcosgate/bcosgate/chain"
 	"github.com/ethereum/go-ethereum/common"
@@ -21,7 +22,7 @@ var ErrUnknownEvent = errors.New("the ABI does not have this event")
 type event struct {
 	name      string
 	signature string
-	topic     common.Hash
+	topics    [2]common.Hash // keccak-256, SM3
 	fields    []field
 	indexed   []field // in order
 	data      []field
@@ -47,11 +48,12 @@ func newEvent(name string, fields []field, anonymous bool) (*event, error) {
 	if name := twice(fields); name != "" {
 		return nil, fmt.Errorf("two arguments are called %q", cut(name))
 	}
-	e.topic = keccakTopic(e.signature)
+	e.topics = hashes(e.signature)
 	return e, nil
 }
 
-// DecodeLog explains a log of a receipt. Two events with one signature are told
+// DecodeLog explains a log of a receipt, of a standard chain or of a GM chain,
+// whose topics are made with SM3. Two events with one signature are told
 // apart by their number of indexed arguments. ErrUnknownEvent when the ABI has
 // no such event; anonymous events carry no topic and are never found. A nil ABI
 // knows no event.
@@ -60,7 +62,7 @@ func (a *ABI) DecodeLog(log chain.Log) (Event, error) {
 		return Event{}, ErrUnknownEvent
 	}
 	for _, e := range a.events {
-		if e.anonymous || e.topic != log.Topics[0] || len(e.indexed) != len(log.Topics)-1 {
+		if e.anonymous || !slices.Contains(e.topics[:], log.Topics[0]) || len(e.indexed) != len(log.Topics)-1 {
 			continue
 		}
 		decoded, err := e.decode(log)

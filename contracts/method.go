@@ -85,10 +85,23 @@ func (m *Method) Inputs() []Argument {
 // of a signature is read-only only when the signature says so.
 func (m *Method) ReadOnly() bool { return m.readOnly }
 
-// Encode gives what a call or a transaction carries: the selector (keccak) and
-// the arguments, for a constructor the arguments only. values are the arguments
-// in their order, each a JSON value (string, json.Number, float64 where it is
-// exact, bool, []any, map[string]any) or the text of a CSV cell.
+// ForGM is the method as a GM chain knows it, whose selectors are made with SM3
+// (protocol §8, vectors in §14.1). A constructor has no selector and stays the
+// same.
+func (m *Method) ForGM() *Method {
+	gm := *m
+	if m.name != "" {
+		selector := selectors(m.signature)[1]
+		gm.selector = selector[:]
+	}
+	return &gm
+}
+
+// Encode gives what a call or a transaction carries: the selector (of keccak, or
+// of SM3 for a method of ForGM) and the arguments, for a constructor the
+// arguments only. values are the arguments in their order, each a JSON value
+// (string, json.Number, float64 where it is exact, bool, []any, map[string]any)
+// or the text of a CSV cell.
 //
 //   - Integers: decimal, or hex behind 0x; nothing is rounded or cut.
 //   - Addresses: 40 hex digits, 0x may be left out; mixed case must have the

@@ -1,4 +1,4 @@
-package fisco
+package suite
 
 import (
 	"crypto/rand"
@@ -9,7 +9,6 @@ import (
 	"encoding/pem"
 	"testing"
 
-	"github.com/ethereum/go-ethereum/crypto"
 	"github.com/stretchr/testify/require"
 )
 
@@ -31,13 +30,15 @@ tmNRzP+ksIzEPWOyhZ1Gn+4V8xye21MkJm5v0EB+hzgtYPxFEazY
 
 func TestPrivateKeyForms(t *testing.T) {
 	t.Parallel()
-	want, err := crypto.HexToECDSA(vectorKey)
+	scalar, err := hex.DecodeString(vectorKey)
+	require.NoError(t, err)
+	want, err := NewKey(Standard, scalar)
 	require.NoError(t, err)
 
-	pkcs8PEM, err := MarshalPrivateKeyPEM(want)
+	pkcs8PEM, err := want.MarshalPEM()
 	require.NoError(t, err)
 	require.Equal(t, opensslPKCS8, string(pkcs8PEM))
-	sec1DER, err := asn1.Marshal(sec1{Version: 1, PrivateKey: crypto.FromECDSA(want), Curve: oidSecp256k1})
+	sec1DER, err := asn1.Marshal(sec1{Version: 1, PrivateKey: want.Bytes(), Curve: oidSecp256k1})
 	require.NoError(t, err)
 	sec1PEM := pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: sec1DER})
 	for name, data := range map[string][]byte{
@@ -49,9 +50,10 @@ func TestPrivateKeyForms(t *testing.T) {
 		"SEC1":                 sec1PEM,
 		"SEC1 with parameters": append([]byte("-----BEGIN EC PARAMETERS-----\nBgUrgQQACg==\n-----END EC PARAMETERS-----\n"), sec1PEM...),
 	} {
-		got, err := ParsePrivateKey(data)
+		got, err := ParseKey(data, Standard)
 		require.NoError(t, err, name)
-		require.True(t, want.Equal(got), name)
+		require.Equal(t, want.Bytes(), got.Bytes(), name)
+		require.Equal(t, Standard, got.Suite(), name)
 	}
 }
 
@@ -81,8 +83,8 @@ func TestPrivateKeyFaults(t *testing.T) {
 		"zero":             {[]byte(hex.EncodeToString(make([]byte, 32))), "order"},
 		"too large":        {[]byte("fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141"), "order"},
 		"RSA":              {block("PRIVATE KEY", rsaDER), "TLS key"},
-		"SM2":              {block("EC PRIVATE KEY", sm2DER), "GM chain"},
-		"P-256":            {block("EC PRIVATE KEY", p256DER), "not secp256k1"},
+		"zero SM2":         {block("EC PRIVATE KEY", sm2DER), "order of SM2"},
+		"P-256":            {block("EC PRIVATE KEY", p256DER), "neither secp256k1 nor SM2"},
 		"too long":         {block("EC PRIVATE KEY", longDER), "33 bytes"},
 		"encrypted":        {encrypted, "encrypted"},
 		"encrypted PKCS#8": {block("ENCRYPTED PRIVATE KEY", sm2DER), "encrypted"},
@@ -91,10 +93,8 @@ func TestPrivateKeyFaults(t *testing.T) {
 		"damaged SEC1":     {block("EC PRIVATE KEY", []byte{1, 2, 3}), "damaged"},
 		"damaged PEM":      {[]byte("-----BEGIN PRIVATE KEY-----\n!!!"), "damaged"},
 	} {
-		_, err := ParsePrivateKey(c.data)
+		_, err := ParseKey(c.data, Standard)
 		require.ErrorIs(t, err, ErrKey, name)
 		require.ErrorContains(t, err, c.says, name)
 	}
-	_, err = MarshalPrivateKeyPEM(nil)
-	require.ErrorIs(t, err, ErrKey)
 }

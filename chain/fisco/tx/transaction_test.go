@@ -1,6 +1,7 @@
-package fisco
+package tx
 
 import (
+	"math/big"
 	"testing"
 
 	sdktypes "github.com/FISCO-BCOS/go-sdk/v3/types"
@@ -11,6 +12,8 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/bcosgate/bcosgate/chain"
+	"github.com/bcosgate/bcosgate/chain/fisco/shield"
+	"github.com/bcosgate/bcosgate/chain/fisco/suite"
 	"github.com/bcosgate/bcosgate/chain/fisco/tars"
 )
 
@@ -45,7 +48,7 @@ func TestSignedTransactionsAreWhatGoSDKReads(t *testing.T) {
 		again, err := signer.Sign(intent, terms)
 		require.NoError(t, err)
 		require.Equal(t, signed, again, "signing is deterministic")
-		decoded, err := DecodeTransaction(signed.Raw)
+		decoded, err := Decode(suite.Standard, signed.Raw)
 		require.NoError(t, err)
 		back, err := decoded.Signed()
 		require.NoError(t, err)
@@ -63,7 +66,7 @@ func TestDecodeTransactionRefusesPoison(t *testing.T) {
 		return tx
 	}
 	tx := good()
-	_, err := DecodeTransaction(tx.Append(nil))
+	_, err := Decode(suite.Standard, tx.Append(nil))
 	require.NoError(t, err)
 
 	for name, c := range map[string]struct {
@@ -73,9 +76,9 @@ func TestDecodeTransactionRefusesPoison(t *testing.T) {
 		"version 3":         {func(t *tars.Transaction) { t.Data.Version = 3 }, "version 3"},
 		"version 2^31-1":    {func(t *tars.Transaction) { t.Data.Version = 1<<31 - 1 }, "version 2147483647"},
 		"version -1":        {func(t *tars.Transaction) { t.Data.Version = -1 }, "version -1"},
-		"v 2":               {func(t *tars.Transaction) { t.Signature[64] = 2 }, "v of the signature is 2"},
-		"v 27":              {func(t *tars.Transaction) { t.Signature[64] = 27 }, "v of the signature is 27"},
-		"v 255":             {func(t *tars.Transaction) { t.Signature[64] = 255 }, "v of the signature is 255"},
+		"v 2":               {func(t *tars.Transaction) { t.Signature[64] = 2 }, "v is 2"},
+		"v 27":              {func(t *tars.Transaction) { t.Signature[64] = 27 }, "v is 27"},
+		"v 255":             {func(t *tars.Transaction) { t.Signature[64] = 255 }, "v is 255"},
 		"no signature":      {func(t *tars.Transaction) { t.Signature = nil }, "0 bytes"},
 		"SM2 signature":     {func(t *tars.Transaction) { t.Signature = make([]byte, 128) }, "128 bytes"},
 		"to is a word":      {func(t *tars.Transaction) { t.Data.To = "HelloWorld" }, "HelloWorld"},
@@ -89,22 +92,22 @@ func TestDecodeTransactionRefusesPoison(t *testing.T) {
 		"Web3":              {func(t *tars.Transaction) { t.Type = 1 }, "Web3"},
 		"Web3 payload":      {func(t *tars.Transaction) { t.ExtraTransactionBytes = []byte{1} }, "Web3"},
 		"negative limit":    {func(t *tars.Transaction) { t.Data.BlockLimit = -1 }, "negative"},
-		"wrong data hash":   {func(t *tars.Transaction) { t.DataHash = make([]byte, 32) }, "GM chain or changed"},
+		"wrong data hash":   {func(t *tars.Transaction) { t.DataHash = make([]byte, 32) }, "other kind of ledger or changed"},
 		"data hash cut off": {func(t *tars.Transaction) { t.DataHash = []byte{1, 2, 3} }, "data hash"},
 	} {
 		tx := good()
 		c.change(&tx)
-		_, err := DecodeTransaction(tx.Append(nil))
+		_, err := Decode(suite.Standard, tx.Append(nil))
 		require.True(t, chain.Is(err, chain.KindInvalid), name)
 		require.True(t, chain.Unsent(err), name)
 		require.ErrorContains(t, err, c.says, name)
 	}
 
-	_, err = DecodeTransaction(unhex(t, gmWire))
+	_, err = Decode(suite.Standard, unhex(t, gmWire))
 	require.True(t, chain.Is(err, chain.KindInvalid))
-	_, err = DecodeTransaction([]byte("not TARS"))
+	_, err = Decode(suite.Standard, []byte("not TARS"))
 	require.True(t, chain.Is(err, chain.KindInvalid))
-	_, err = DecodeTransaction(nil)
+	_, err = Decode(suite.Standard, nil)
 	require.ErrorIs(t, err, tars.ErrTruncated)
 }
 
@@ -118,7 +121,7 @@ func TestSignerRefuses(t *testing.T) {
 		terms  chain.Terms
 		kind   chain.Kind
 	}{
-		"a value":              {chain.Intent{To: &to, Value: common.Big1}, terms, chain.KindUnsupported},
+		"a negative value":     {chain.Intent{To: &to, Value: big.NewInt(-1)}, terms, chain.KindInvalid},
 		"deploying nothing":    {chain.Intent{}, terms, chain.KindInvalid},
 		"an ABI with a call":   {chain.Intent{To: &to, ABI: "[]"}, terms, chain.KindInvalid},
 		"no nonce":             {chain.Intent{To: &to}, chain.Terms{BlockLimit: 1}, chain.KindInvalid},
@@ -136,7 +139,7 @@ func TestSignerRefuses(t *testing.T) {
 func TestNonces(t *testing.T) {
 	t.Parallel()
 	signer := vectorSigner(t)
-	other, err := crypto.GenerateKey()
+	other, err := suite.GenerateKey(suite.Standard)
 	require.NoError(t, err)
 	stranger := NewSigner(other, "chain0", "group0")
 	seen := map[string]bool{}
@@ -155,7 +158,7 @@ func FuzzDecodeRawTransaction(f *testing.F) {
 		f.Add(unhex(f, wire))
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		tx, err := DecodeTransaction(raw)
+		tx, err := Decode(suite.Standard, raw)
 		if err != nil {
 			require.True(t, chain.Is(err, chain.KindInvalid))
 			require.True(t, chain.Unsent(err))
@@ -164,8 +167,8 @@ func FuzzDecodeRawTransaction(f *testing.F) {
 		require.LessOrEqual(t, tx.Data.Version, int32(2))
 		require.Len(t, tx.Signature, 65)
 		require.LessOrEqual(t, tx.Signature[64], byte(1))
-		require.Equal(t, "", poison(&tx.Transaction))
-		again, err := DecodeTransaction(tx.Append(nil))
+		require.NoError(t, shield.Transaction("", &tx.Transaction, suite.Standard))
+		again, err := Decode(suite.Standard, tx.Append(nil))
 		require.NoError(t, err)
 		require.Equal(t, tx.Hash, again.Hash)
 	})
@@ -190,11 +193,12 @@ func BenchmarkSignCall(b *testing.B) {
 
 // BenchmarkBareSign is what of BenchmarkSignCall is the curve's.
 func BenchmarkBareSign(b *testing.B) {
-	signer, _, _ := benchmarkIntent(b)
+	key, err := crypto.HexToECDSA(vectorKey)
+	require.NoError(b, err)
 	digest := crypto.Keccak256([]byte("anything"))
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := crypto.Sign(digest, signer.key); err != nil {
+		if _, err := crypto.Sign(digest, key); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -234,7 +238,7 @@ func BenchmarkDecode(b *testing.B) {
 	wire := unhex(b, callWire)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := DecodeTransaction(wire); err != nil {
+		if _, err := Decode(suite.Standard, wire); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -1,4 +1,4 @@
-package fisco
+package tx
 
 import (
 	"encoding/hex"
@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bcosgate/bcosgate/chain"
+	"github.com/bcosgate/bcosgate/chain/fisco/suite"
 	"github.com/bcosgate/bcosgate/chain/fisco/tars"
 )
 
@@ -35,7 +36,7 @@ const (
 
 func vectorSigner(t testing.TB) *Signer {
 	t.Helper()
-	key, err := ParsePrivateKey([]byte(vectorKey))
+	key, err := suite.ParseKey([]byte(vectorKey), suite.Standard)
 	require.NoError(t, err)
 	return NewSigner(key, "chain0", "group0")
 }
@@ -82,7 +83,7 @@ func TestDecodeVectors(t *testing.T) {
 		"go-sdk":           {goSDKWire, "b1e82e9052f066250532968bf9ad3a05f19dba10291089a27cea931ddfc8e9b5", "0xfbb18d54e9ee57529cda8c7c52242efe879f064f"},
 		"java-sdk, 0x, v1": {javaSDKWire, "5bb1fa7f6b420cbc5d99f075edf4e2f340d003f76c35cc95d83ce3d6f790a482", "0xf14da8c163ac881ddd6131e097e502cf01ca1b8f"},
 	} {
-		tx, err := DecodeTransaction(unhex(t, c.wire))
+		tx, err := Decode(suite.Standard, unhex(t, c.wire))
 		require.NoError(t, err, name)
 		require.Equal(t, c.hash, hex.EncodeToString(tx.Hash[:]), name)
 		sender, err := tx.Sender()
@@ -102,35 +103,13 @@ func TestDecodeVectors(t *testing.T) {
 // The transaction of the Merkle sample of §14.9 is known by its fields.
 func TestHashOfFieldsVector(t *testing.T) {
 	t.Parallel()
-	hash := HashTransaction(&tars.TransactionData{
+	hash := Hash(suite.Standard, &tars.TransactionData{
 		ChainID: "chain0", GroupID: "group0", BlockLimit: 521,
 		Nonce: "93211541293974952730087763682517272771230763513029093659263835585118451786019",
 		To:    "0xc8ead4b26b2c6ac14c9fd90d9684c9bc2cc40085",
 		Input: unhex(t, "d91921ed000000000000000000000000000000000000000000000000000000000000016b"),
 	})
 	require.Equal(t, "08bf58cb6974d6011b4c38dfba6042a5581d09bcdad608b35c01faab60e65f60", hex.EncodeToString(hash[:]))
-}
-
-func TestFrameVector(t *testing.T) {
-	t.Parallel()
-	// §2.1
-	const seq = "0123456789abcdef0123456789abcdef"
-	for _, c := range []struct {
-		wire, payload string
-		typ           FrameType
-	}{
-		{"0000010200000020303132333435363738396162636465663031323334353637383961626364656600007b226a736f6e727063223a22322e30222c226d6574686f64223a22676574426c6f636b4e756d626572222c22706172616d73223a5b2267726f757030222c22225d2c226964223a317d",
-			`{"jsonrpc":"2.0","method":"getBlockNumber","params":["group0",""],"id":1}`, FrameRPC},
-		{"0000000000000020303132333435363738396162636465663031323334353637383961626364656600007b226964223a312c226a736f6e727063223a22322e30222c22726573756c74223a377d",
-			`{"id":1,"jsonrpc":"2.0","result":7}`, FrameAnswer},
-	} {
-		f, err := ParseFrame(unhex(t, c.wire))
-		require.NoError(t, err)
-		require.Equal(t, Frame{Type: c.typ, Seq: []byte(seq), Payload: []byte(c.payload)}, f)
-		again, err := AppendFrame(nil, f)
-		require.NoError(t, err)
-		require.Equal(t, c.wire, hex.EncodeToString(again))
-	}
 }
 
 func unhex(t testing.TB, s string) []byte {

@@ -1,5 +1,6 @@
-// Package jsonrpc is the JSON-RPC 2.0 envelope as nodes speak it: requests are
-// written without reflection, responses are read in one pass.
+// Package jsonrpc is the JSON-RPC 2.0 envelope as nodes speak it, and the JSON
+// inside: requests are written without reflection, responses are read in one
+// pass, and what is read of them can be written again without loss (Struct).
 //
 // It never opens a connection, matches answers to requests or knows what a
 // method or an error code means: the families do.
@@ -27,22 +28,9 @@ func (e *Error) Error() string { return fmt.Sprintf("error %d: %s", e.Code, e.Me
 // JSON, a result of another shape than wanted, or neither result nor error.
 var ErrResponse = errors.New("malformed JSON-RPC response")
 
-// Hex is a parameter or a member that stands for bytes: on the wire a string of
-// hex digits behind 0x. Reading accepts it without 0x, and "" and "0x" as no bytes.
-type Hex []byte
-
-// UnmarshalText reads hex digits.
-func (h *Hex) UnmarshalText(text []byte) error {
-	if len(text) >= 2 && text[0] == '0' && text[1] == 'x' {
-		text = text[2:]
-	}
-	out := make([]byte, hex.DecodedLen(len(text)))
-	if _, err := hex.Decode(out, text); err != nil {
-		return err
-	}
-	*h = out
-	return nil
-}
+// ErrNull is the error of a response whose result is null, with which nodes
+// answer some questions about what they do not have. It wraps ErrResponse.
+var ErrNull = fmt.Errorf("%w: the result is null", ErrResponse)
 
 // AppendRequest writes a request with positional parameters behind dst and gives
 // the longer slice. Parameters are string, bool, int, int64, uint64 or Hex, which
@@ -99,23 +87,44 @@ func appendString(dst []byte, s string) ([]byte, error) {
 	return append(dst, '"'), nil
 }
 
-// DecodeResponse reads the result of a response into a T. A refusal of the node
-// is an *Error; anything else that is wrong wraps ErrResponse, so does a result
-// that is null. Members that are not known are ignored.
+// DecodeResponse reads the result of a response into a T, a Struct in a single
+// pass. A refusal of the node is an *Error; anything else that is wrong wraps
+// ErrResponse, a result that is null ErrNull, too. Members of the envelope that
+// are not known are ignored.
 func DecodeResponse[T any](payload []byte) (T, error) {
-	var response struct {
-		Result *T     `json:"result"`
-		Error  *Error `json:"error"`
+	var (
+		result, none T
+		found, null  bool
+		refused      *Error
+	)
+	o := newReading(payload)
+	o.open('{')
+	for first := true; o.more(first, '}'); first = false {
+		switch string(o.name()) {
+		case "result":
+			found, null = true, o.peek() == 'n'
+			result = none
+			if s, ok := any(&result).(Struct); ok {
+				o.readStruct(s)
+			} else {
+				anything(o, &result)
+			}
+		case "error":
+			anything(o, &refused)
+		default:
+			o.skip()
+		}
 	}
-	var none T
-	if err := json.Unmarshal(payload, &response); err != nil {
-		return none, fmt.Errorf("%w: %w", ErrResponse, err)
-	}
+	err := o.finish()
 	switch {
-	case response.Error != nil:
-		return none, response.Error
-	case response.Result == nil:
+	case err != nil:
+		return none, fmt.Errorf("%w: %w", ErrResponse, err)
+	case refused != nil:
+		return none, refused
+	case !found:
 		return none, fmt.Errorf("%w: neither result nor error", ErrResponse)
+	case null:
+		return none, ErrNull
 	}
-	return *response.Result, nil
+	return result, nil
 }

@@ -49,4 +49,54 @@ func TestDecodeResponse(t *testing.T) {
 	}
 	_, err = DecodeResponse[Hex]([]byte(`{"result":"0x6"}`))
 	require.ErrorIs(t, err, ErrResponse)
+	require.NotErrorIs(t, err, ErrNull)
+}
+
+func TestDecodeResponseNull(t *testing.T) {
+	t.Parallel()
+	null := []byte(`{"id":1,"jsonrpc":"2.0","result":null}`)
+	_, err := DecodeResponse[int64](null)
+	require.ErrorIs(t, err, ErrNull)
+	require.ErrorIs(t, err, ErrResponse)
+	_, err = DecodeResponse[json.RawMessage](null)
+	require.ErrorIs(t, err, ErrNull)
+	_, err = DecodeResponse[*outer](null)
+	require.ErrorIs(t, err, ErrNull)
+	_, err = DecodeResponse[outer](null)
+	require.ErrorIs(t, err, ErrNull)
+
+	_, err = DecodeResponse[outer]([]byte(`{"error":null}`))
+	require.ErrorIs(t, err, ErrResponse)
+	require.NotErrorIs(t, err, ErrNull)
+	// Both, which no node does: the refusal counts.
+	_, err = DecodeResponse[outer]([]byte(`{"result":{},"error":{"code":7}}`))
+	require.Equal(t, &Error{Code: 7}, err)
+}
+
+func TestDecodeResponseOfStructs(t *testing.T) {
+	t.Parallel()
+	got, err := DecodeResponse[outer]([]byte(` { "result" : {"n":5,"x":[1]} , "more" : [{}] } `))
+	require.NoError(t, err)
+	require.Equal(t, 5, got.N)
+	require.Equal(t, map[string]json.RawMessage{"x": json.RawMessage("[1]")}, got.Extra)
+
+	pointer, err := DecodeResponse[*outer]([]byte(`{"result":{"n":5}}`))
+	require.NoError(t, err)
+	require.Equal(t, 5, pointer.N)
+	all, err := DecodeResponse[[]outer]([]byte(`{"result":[{"n":5},{"n":6}]}`))
+	require.NoError(t, err)
+	require.Equal(t, 6, all[1].N)
+
+	// Of members with the same name the last counts, and nothing of the first stays.
+	got, err = DecodeResponse[outer]([]byte(`{"result":{"n":5,"x":1},"result":{"s":"a"}}`))
+	require.NoError(t, err)
+	require.Zero(t, got.N)
+	require.Empty(t, got.Extra)
+
+	for _, broken := range []string{`{"result":{"n":5}`, `{"result":{"n":"5"}}`, `{"result":7}`, `{"result":{}} {}`, `{"result":{}},`, `{"result":[]}`, `{"result":{"s":"\ud"}}`} {
+		_, err = DecodeResponse[outer]([]byte(broken))
+		require.ErrorIs(t, err, ErrResponse, broken)
+	}
+	_, err = DecodeResponse[outer]([]byte(`{"result":{"n":5,"nested":{"n":1.5}}}`))
+	require.ErrorContains(t, err, "nested: n: before byte 35: no integer", "the error says where")
 }

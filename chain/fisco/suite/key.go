@@ -52,6 +52,7 @@ type Key struct {
 	ecdsa  *ecdsa.PrivateKey // Standard
 	sm2    *sm2.PrivateKey   // GM
 	z      []byte            // GM: what SM2 hashes before a message (protocol §4.4)
+	scalar []byte            // 32 bytes
 	public []byte            // x‖y, padded to 32 bytes each
 }
 
@@ -69,13 +70,17 @@ func NewKey(s Suite, scalar []byte) (*Key, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrKey, err)
 		}
-		return &Key{suite: GM, sm2: key, z: z, public: publicBytes(&key.PublicKey)}, nil
+		point, err := sm2.PublicKeyToECDH(&key.PublicKey)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrKey, err)
+		}
+		return &Key{suite: GM, sm2: key, z: z, scalar: bytes.Clone(scalar), public: point.Bytes()[1:]}, nil
 	}
 	key, err := crypto.ToECDSA(scalar)
 	if err != nil {
 		return nil, fmt.Errorf("%w: zero, or not below the order of secp256k1", ErrKey)
 	}
-	return &Key{ecdsa: key, public: publicBytes(&key.PublicKey)}, nil
+	return &Key{ecdsa: key, scalar: bytes.Clone(scalar), public: crypto.FromECDSAPub(&key.PublicKey)[1:]}, nil
 }
 
 // GenerateKey makes a new key from the system's randomness.
@@ -89,13 +94,6 @@ func GenerateKey(s Suite) (*Key, error) {
 	}
 }
 
-func publicBytes(k *ecdsa.PublicKey) []byte {
-	out := make([]byte, PublicKeyLen)
-	k.X.FillBytes(out[:32]) // a coordinate can begin with zero bytes
-	k.Y.FillBytes(out[32:])
-	return out
-}
-
 // Suite is that of the curve.
 func (k *Key) Suite() Suite { return k.suite }
 
@@ -106,13 +104,7 @@ func (k *Key) PublicKey() []byte { return bytes.Clone(k.public) }
 func (k *Key) Address() common.Address { return k.suite.Address(k.public) }
 
 // Bytes is the key itself, 32 bytes.
-func (k *Key) Bytes() []byte {
-	out := make([]byte, 32)
-	if k.suite == GM {
-		return k.sm2.D.FillBytes(out)
-	}
-	return k.ecdsa.D.FillBytes(out)
-}
+func (k *Key) Bytes() []byte { return bytes.Clone(k.scalar) }
 
 // Sign signs the hash of a transaction: 65 bytes r‖s‖v on a standard chain, 128
 // bytes r‖s‖x‖y on a GM chain. It is deterministic (RFC 6979).

@@ -15,6 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bcosgate/bcosgate/chain"
+	"github.com/bcosgate/bcosgate/chain/fisco/suite"
+	"github.com/bcosgate/bcosgate/chain/fisco/tx"
 )
 
 // scripted answers by method.
@@ -110,7 +112,7 @@ func TestReads(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 1, node.seen("getBlockHashByNumber"), "asked for once")
 
-	info, err := c.GroupInfo(ctx)
+	info, err := c.GetGroupInfo(ctx)
 	require.NoError(t, err)
 	require.Equal(t, "chain0", info.ChainID)
 
@@ -139,7 +141,7 @@ func TestMissingThingsAreNotFound(t *testing.T) {
 	require.True(t, chain.Is(err, chain.KindNotFound))
 	_, err = c.Block(ctx, 999999)
 	require.True(t, chain.Is(err, chain.KindNotFound))
-	_, err = c.BlockHash(ctx, 999999)
+	_, err = c.GetBlockHashByNumber(ctx, 999999)
 	require.True(t, chain.Is(err, chain.KindNotFound))
 	code, err := c.Code(ctx, common.Address{})
 	require.NoError(t, err)
@@ -192,12 +194,12 @@ func TestSendRefusesBeforeTheWire(t *testing.T) {
 	poisoned.Raw[len(poisoned.Raw)-1] = 27
 	otherHash := good
 	otherHash.Hash = common.MaxHash
-	key, err := ParsePrivateKey([]byte(vectorKey))
+	key, err := suite.ParseKey([]byte(vectorKey), suite.Standard)
 	require.NoError(t, err)
 	foreign := func(chainID, group string) chain.SignedTx {
-		tx, err := NewSigner(key, chainID, group).Sign(chain.Intent{To: &good.From}, good.Terms)
+		signed, err := tx.NewSigner(key, chainID, group).Sign(chain.Intent{To: &good.From}, good.Terms)
 		require.NoError(t, err)
-		return tx
+		return signed
 	}
 	for name, want := range map[string]struct {
 		tx   chain.SignedTx
@@ -249,7 +251,7 @@ func TestAnswersOutOfOrderDoubleAndUnknown(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	require.Empty(t, c.session.pending)
+	require.Zero(t, c.conn.pending.count.Load())
 }
 
 func TestContextEndsAWaitAndTheLateAnswerIsDropped(t *testing.T) {
@@ -285,7 +287,7 @@ func TestContextEndsAWaitAndTheLateAnswerIsDropped(t *testing.T) {
 	_, err = c.Send(ctx, tx) // it has ended already
 	require.True(t, chain.Is(err, chain.KindCanceled))
 	require.True(t, chain.Unsent(err))
-	require.Empty(t, c.session.pending)
+	require.Zero(t, c.conn.pending.count.Load())
 }
 
 func TestConnectionLossEndsAllWaits(t *testing.T) {
@@ -358,9 +360,10 @@ func TestWhatNeverLeftTheQueueIsUnsent(t *testing.T) {
 		first <- err
 	}()
 	require.Eventually(t, func() bool { // taken by the writer
-		c.session.mu.Lock()
-		defer c.session.mu.Unlock()
-		for _, r := range c.session.pending {
+		shard := &c.conn.pending.shards[c.conn.pending.next.Load()%pendingShards]
+		shard.mu.Lock()
+		defer shard.mu.Unlock()
+		for _, r := range shard.requests {
 			if r.state.Load() == stateTaken {
 				return true
 			}
@@ -373,7 +376,7 @@ func TestWhatNeverLeftTheQueueIsUnsent(t *testing.T) {
 		_, err := c.Send(ctx, signedCall(t, "second"))
 		second <- err
 	}()
-	require.Eventually(t, func() bool { return len(c.session.queue) == 1 }, 20*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return len(c.conn.queue) == 1 }, 20*time.Second, time.Millisecond)
 	cancel()
 	err = <-second
 	require.True(t, chain.Is(err, chain.KindCanceled))
@@ -384,8 +387,8 @@ func TestWhatNeverLeftTheQueueIsUnsent(t *testing.T) {
 		_, err := c.Send(context.Background(), signedCall(t, "third"))
 		third <- err
 	}()
-	require.Eventually(t, func() bool { return len(c.session.queue) == 2 }, 20*time.Second, time.Millisecond)
-	c.session.end(fmt.Errorf("cut"))
+	require.Eventually(t, func() bool { return len(c.conn.queue) == 2 }, 20*time.Second, time.Millisecond)
+	c.conn.end(fmt.Errorf("cut"))
 	err = <-third
 	require.True(t, chain.Is(err, chain.KindUnavailable))
 	require.True(t, chain.Unsent(err))

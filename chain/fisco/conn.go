@@ -27,16 +27,17 @@ const (
 	keptBuffer = 1 << 20
 )
 
-// Why a session ended or refused a request.
+// Why a connection ended or refused a request.
 var (
 	errClosed      = errors.New("the connection was closed by this side")
 	errDead        = errors.New("the node answered none of the last heartbeats")
 	errFull        = errors.New("too many requests wait for answers of this connection")
 	errTooLarge    = errors.New("the request is above the 32 MiB that a node takes")
+	errWrite       = errors.New("the request cannot be written")
 	errBrokenFrame = errors.New("the node sent a broken frame")
 )
 
-// session carries requests and pushes over one WebSocket connection.
+// conn carries requests and pushes over one WebSocket connection.
 //
 // Three goroutines own the connection. The reader never stops, because the
 // library answers the node's pings only while something reads; it hands each
@@ -46,9 +47,9 @@ var (
 // connection when the context of a write ends), and a request that was not taken
 // from the queue is proven unsent. The heart notices a dead peer.
 //
-// When the session ends, for whatever reason, closed is closed and all waiters
+// When the connection ends, for whatever reason, closed is closed and all waiters
 // wake up.
-type session struct {
+type conn struct {
 	ws        *websocket.Conn
 	heartbeat time.Duration
 	onPush    func(Frame) // called by the reader; the frame is only good during the call
@@ -57,10 +58,7 @@ type session struct {
 	queue     chan *request
 	lastFrame atomic.Int64 // unix nanoseconds
 
-	mu         sync.Mutex
-	pending    map[uint64]*request
-	maxPending int
-	next       uint64
+	pending pending
 
 	closeOnce sync.Once
 	closed    chan struct{}
@@ -68,11 +66,11 @@ type session struct {
 	wg        sync.WaitGroup
 }
 
-// request is one frame that waits for its answer.
+// request is one frame that waits for its answer, or only to be written.
 type request struct {
 	frame  []byte
 	state  atomic.Int32
-	answer chan []byte // of one
+	answer chan Frame // of one; a post has none
 }
 
 // The states of a request: the writer and the waiter race for it once.
@@ -82,17 +80,16 @@ const (
 	stateWithdrawn
 )
 
-// startSession takes over ws. close must be called.
-func startSession(ws *websocket.Conn, heartbeat time.Duration, maxPending int, onPush func(Frame)) *session {
-	s := &session{
-		ws:         ws,
-		heartbeat:  heartbeat,
-		onPush:     onPush,
-		queue:      make(chan *request, queueLen),
-		pending:    make(map[uint64]*request),
-		maxPending: maxPending,
-		closed:     make(chan struct{}),
+// startConn takes over ws. close must be called.
+func startConn(ws *websocket.Conn, heartbeat time.Duration, maxPending int, onPush func(Frame)) *conn {
+	s := &conn{
+		ws:        ws,
+		heartbeat: heartbeat,
+		onPush:    onPush,
+		queue:     make(chan *request, queueLen),
+		closed:    make(chan struct{}),
 	}
+	s.pending.max = int64(maxPending)
 	var random [8]byte
 	_, _ = rand.Read(random[:]) // never fails
 	hex.Encode(s.prefix[:], random[:])
@@ -104,8 +101,8 @@ func startSession(ws *websocket.Conn, heartbeat time.Duration, maxPending int, o
 	return s
 }
 
-// end ends the session; the first cause counts.
-func (s *session) end(cause error) {
+// end ends the connection; the first cause counts.
+func (s *conn) end(cause error) {
 	s.closeOnce.Do(func() {
 		s.cause = cause
 		close(s.closed)
@@ -113,42 +110,26 @@ func (s *session) end(cause error) {
 	})
 }
 
-// close ends the session and waits for its goroutines.
-func (s *session) close() {
+// close ends the connection and waits for its goroutines.
+func (s *conn) close() {
 	s.end(errClosed)
 	s.wg.Wait()
 }
 
-// do sends a frame whose payload is written by build and waits for its answer's
-// payload. taken says whether bytes of the frame may have left.
-func (s *session) do(ctx context.Context, typ FrameType, build func(dst []byte) ([]byte, error)) (answer []byte, taken bool, err error) {
-	if err := ctx.Err(); err != nil {
-		return nil, false, err
+// do sends a frame whose payload is written by build and waits for its answer,
+// whose memory is the caller's. taken says whether bytes of the frame may have
+// left.
+func (s *conn) do(ctx context.Context, typ FrameType, build func(dst []byte) ([]byte, error)) (answer Frame, taken bool, err error) {
+	r := &request{answer: make(chan Frame, 1)}
+	id, ok := s.pending.add(r)
+	if !ok {
+		return Frame{}, false, errFull
 	}
-	r := &request{answer: make(chan []byte, 1)}
-	id, err := s.register(r)
-	if err != nil {
-		return nil, false, err
-	}
-	defer s.forget(id)
-
 	var seq [32]byte
 	s.putSeq(&seq, id)
-	frame, err := build(appendFrameHeader(make([]byte, 0, 512), Frame{Type: typ, Seq: seq[:]}))
-	if err != nil {
-		return nil, false, err
-	}
-	if len(frame) > maxMessage {
-		return nil, false, fmt.Errorf("%w: %d bytes", errTooLarge, len(frame))
-	}
-	r.frame = frame
-
-	select {
-	case s.queue <- r:
-	case <-ctx.Done():
-		return nil, false, ctx.Err()
-	case <-s.closed:
-		return nil, false, s.cause
+	if err := s.enqueue(ctx, r, Frame{Type: typ, Seq: seq[:]}, build); err != nil {
+		s.pending.take(id)
+		return Frame{}, false, err
 	}
 	select {
 	case answer := <-r.answer:
@@ -158,39 +139,49 @@ func (s *session) do(ctx context.Context, typ FrameType, build func(dst []byte) 
 	case <-s.closed:
 		err = s.cause
 	}
-	select {
-	case answer := <-r.answer: // both were ready: the answer counts
-		return answer, true, nil
-	default:
+	if s.pending.take(id) == nil { // the reader has it: the answer counts
+		return <-r.answer, true, nil
 	}
-	return nil, !r.state.CompareAndSwap(stateQueued, stateWithdrawn), err
+	return Frame{}, !r.state.CompareAndSwap(stateQueued, stateWithdrawn), err
 }
 
-func (s *session) register(r *request) (uint64, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+// post sends a frame that nobody answers. It waits for a place in the queue, not
+// for the socket.
+func (s *conn) post(ctx context.Context, header Frame, build func(dst []byte) ([]byte, error)) error {
+	if header.Seq == nil {
+		var seq [32]byte
+		s.putSeq(&seq, s.pending.next.Add(1))
+		header.Seq = seq[:]
+	}
+	return s.enqueue(ctx, &request{}, header, build)
+}
+
+// enqueue writes the frame of r and hands it to the writer.
+func (s *conn) enqueue(ctx context.Context, r *request, header Frame, build func(dst []byte) ([]byte, error)) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	frame, err := build(appendFrameHeader(make([]byte, 0, 512), header))
+	if err != nil {
+		return fmt.Errorf("%w: %w", errWrite, err)
+	}
+	if len(frame) > maxMessage {
+		return fmt.Errorf("%w: %d bytes", errTooLarge, len(frame))
+	}
+	r.frame = frame
 	select {
+	case s.queue <- r:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	case <-s.closed:
-		return 0, s.cause
-	default:
+		return s.cause
 	}
-	if len(s.pending) >= s.maxPending {
-		return 0, errFull
-	}
-	s.next++
-	s.pending[s.next] = r
-	return s.next, nil
-}
-
-func (s *session) forget(id uint64) {
-	s.mu.Lock()
-	delete(s.pending, id)
-	s.mu.Unlock()
 }
 
 // putSeq writes the seq of request id: 32 hex characters, as the official
-// clients use, of which the first half is this session's.
-func (s *session) putSeq(seq *[32]byte, id uint64) {
+// clients use, of which the first half is this connection's.
+func (s *conn) putSeq(seq *[32]byte, id uint64) {
 	copy(seq[:], s.prefix[:])
 	var b [8]byte
 	binary.BigEndian.PutUint64(b[:], id)
@@ -198,7 +189,7 @@ func (s *session) putSeq(seq *[32]byte, id uint64) {
 }
 
 // idOf reads a seq of ours back.
-func (s *session) idOf(seq []byte) (uint64, bool) {
+func (s *conn) idOf(seq []byte) (uint64, bool) {
 	if len(seq) != 32 || !bytes.Equal(seq[:16], s.prefix[:]) {
 		return 0, false
 	}
@@ -209,10 +200,10 @@ func (s *session) idOf(seq []byte) (uint64, bool) {
 	return binary.BigEndian.Uint64(b[:]), true
 }
 
-func (s *session) read() {
+func (s *conn) read() {
 	var buf bytes.Buffer
 	for {
-		// No deadline: the heart ends a session whose peer is silent.
+		// No deadline: the heart ends a connection whose peer is silent.
 		_, message, err := s.ws.Reader(context.Background())
 		if err == nil {
 			buf.Reset()
@@ -236,23 +227,21 @@ func (s *session) read() {
 }
 
 // dispatch hands an answer to its waiter, everything else to onPush. Answers are
-// matched by seq alone (protocol §2.2).
-func (s *session) dispatch(f Frame) {
+// matched by seq alone (protocol §2.2); but AMOP messages carry the seq of their
+// sender, which may be this client.
+func (s *conn) dispatch(f Frame) {
 	id, ours := s.idOf(f.Seq)
-	if !ours {
+	if !ours || f.Type == FrameAMOPRequest || f.Type == FrameAMOPBroadcast {
 		s.onPush(f)
 		return
 	}
-	s.mu.Lock()
-	r := s.pending[id]
-	delete(s.pending, id)
-	s.mu.Unlock()
-	if r != nil {
-		r.answer <- bytes.Clone(f.Payload)
+	if r := s.pending.take(id); r != nil {
+		f.Seq, f.Payload = nil, bytes.Clone(f.Payload)
+		r.answer <- f
 	}
 }
 
-func (s *session) write() {
+func (s *conn) write() {
 	for {
 		select {
 		case r := <-s.queue:
@@ -270,8 +259,8 @@ func (s *session) write() {
 	}
 }
 
-// beat pings a silent node and ends the session after maxMisses silent beats.
-func (s *session) beat() {
+// beat pings a silent node and ends the connection after maxMisses silent beats.
+func (s *conn) beat() {
 	tick := time.NewTicker(s.heartbeat)
 	defer tick.Stop()
 	for misses := 0; ; {
@@ -291,7 +280,7 @@ func (s *session) beat() {
 	}
 }
 
-func (s *session) ping() error {
+func (s *conn) ping() error {
 	ctx, cancel := context.WithTimeout(context.Background(), min(s.heartbeat, 3*time.Second))
 	defer cancel()
 	return s.ws.Ping(ctx)

@@ -18,6 +18,8 @@ import (
 	"github.com/coder/websocket"
 
 	"github.com/bcosgate/bcosgate/chain"
+	"github.com/bcosgate/bcosgate/chain/fisco/result"
+	"github.com/bcosgate/bcosgate/chain/fisco/suite"
 )
 
 // DialConfig says where a node is and what it must serve.
@@ -31,6 +33,13 @@ type DialConfig struct {
 	ReadTimeout time.Duration // for each read, when its context allows more; 0 is 10 s
 	Heartbeat   time.Duration // 0 is 5 s; three silent ones end the connection
 	MaxInFlight int           // requests that wait for answers; one more is KindOverloaded; 0 is 16384
+
+	// OnAMOP takes the messages of the topics that were subscribed; what it gives
+	// back answers a request. It is called on up to 16 goroutines at a time, and a
+	// message that comes while all are busy is dropped (Client.AMOPDropped). It must
+	// return soon and not close the client: Close waits for it. A node may ask the
+	// same twice.
+	OnAMOP func(AMOPMessage) []byte
 
 	Logger *slog.Logger // nil logs nothing
 
@@ -76,10 +85,10 @@ func Dial(ctx context.Context, cfg DialConfig) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{cfg: cfg, log: cfg.Logger.With("node", cfg.Address)}
-	c.session = startSession(ws, cfg.Heartbeat, cfg.MaxInFlight, c.push)
+	c := newClient(cfg)
+	c.conn = startConn(ws, cfg.Heartbeat, cfg.MaxInFlight, c.push)
 	if err := c.handshake(ctx); err != nil {
-		c.session.close()
+		_ = c.Close()
 		return nil, err
 	}
 	c.watch()
@@ -89,25 +98,10 @@ func Dial(ctx context.Context, cfg DialConfig) (*Client, error) {
 
 // openWebSocket makes the connection up to the upgrade.
 func openWebSocket(ctx context.Context, cfg *DialConfig) (*websocket.Conn, error) {
-	raw, err := cfg.connect(ctx, "tcp", cfg.Address)
+	stream, err := openStream(ctx, cfg)
 	if err != nil {
-		return nil, tcpFailure(ctx, cfg.Address, err)
+		return nil, err
 	}
-	stream := raw
-	if cfg.TLS != nil {
-		conf := cfg.TLS
-		if conf.ServerName == "" && !conf.InsecureSkipVerify {
-			conf = conf.Clone()
-			conf.ServerName, _, _ = net.SplitHostPort(cfg.Address)
-		}
-		secure := tls.Client(raw, conf)
-		if err := secure.HandshakeContext(ctx); err != nil {
-			_ = raw.Close()
-			return nil, tlsFailure(ctx, cfg.Address, conf, err)
-		}
-		stream = secure
-	}
-
 	// The library upgrades through an HTTP client; this one has a single
 	// connection to give, the one that is open already.
 	sniffed := &sniffer{Conn: stream}
@@ -131,6 +125,28 @@ func openWebSocket(ctx context.Context, cfg *DialConfig) (*websocket.Conn, error
 	}
 	sniffed.stop()
 	return ws, nil
+}
+
+// openStream makes the connection and speaks TLS on it where the node wants it.
+func openStream(ctx context.Context, cfg *DialConfig) (net.Conn, error) {
+	raw, err := cfg.connect(ctx, "tcp", cfg.Address)
+	if err != nil {
+		return nil, tcpFailure(ctx, cfg.Address, err)
+	}
+	if cfg.TLS == nil {
+		return raw, nil
+	}
+	conf := cfg.TLS
+	if conf.ServerName == "" && !conf.InsecureSkipVerify {
+		conf = conf.Clone()
+		conf.ServerName, _, _ = net.SplitHostPort(cfg.Address)
+	}
+	secure := tls.Client(raw, conf)
+	if err := secure.HandshakeContext(ctx); err != nil {
+		_ = raw.Close()
+		return nil, tlsFailure(ctx, cfg.Address, conf, err)
+	}
+	return secure, nil
 }
 
 // errNotHTTP ends an upgrade at the first bytes of another protocol, which may
@@ -182,7 +198,7 @@ const handshakeRequest = `{"minVersion":0,"maxVersion":2,"moduleID":2}`
 // handshake learns what the node serves, and refuses another chain or group.
 func (c *Client) handshake(ctx context.Context) error {
 	node := c.cfg.Address
-	answer, _, err := c.session.do(ctx, FrameHandshake, func(dst []byte) ([]byte, error) {
+	answer, _, err := c.conn.do(ctx, FrameHandshake, func(dst []byte) ([]byte, error) {
 		return append(dst, handshakeRequest...), nil
 	})
 	if err != nil {
@@ -191,22 +207,18 @@ func (c *Client) handshake(ctx context.Context) error {
 		}
 		return dialFailure(node, chain.KindProtocol, ReasonNotFISCO, "it speaks WebSocket but closed the connection at the FISCO BCOS 3.x handshake: is this the native RPC port?", err)
 	}
-	var reply handshakeJSON
-	if err := json.Unmarshal(answer, &reply); err != nil {
+	var reply result.Handshake
+	if err := json.Unmarshal(answer.Payload, &reply); err != nil {
 		return dialFailure(node, chain.KindProtocol, ReasonNotFISCO, "its answer to the handshake is not that of a FISCO BCOS 3.x node", err)
 	}
 	if reply.ProtocolVersion == nil || reply.GroupInfoList == nil {
 		return dialFailure(node, chain.KindProtocol, ReasonNotFISCO, "its answer to the handshake lacks protocolVersion or groupInfoList", nil)
 	}
-	i := slices.IndexFunc(reply.GroupInfoList, func(g GroupInfo) bool { return g.GroupID == c.cfg.Group && g.ChainID == c.cfg.ChainID })
-	if i < 0 {
-		return dialFailure(node, chain.KindWrongChain, ReasonWrongChain,
-			fmt.Sprintf("node serves %s, not group %s of chain %s", served(reply.GroupInfoList), c.cfg.Group, c.cfg.ChainID), nil)
+	info, err := c.cfg.choose(reply.GroupInfoList)
+	if err != nil {
+		return err
 	}
-	c.group, c.protocol = reply.GroupInfoList[i], *reply.ProtocolVersion
-	if slices.ContainsFunc(c.group.Nodes, func(n GroupNode) bool { return n.Type != 0 }) {
-		return dialFailure(node, chain.KindUnsupported, ReasonUnsupported, "the group has a GM ledger (SM2, SM3); only standard ledgers are supported", nil)
-	}
+	c.info, c.protocol, c.suite = info, *reply.ProtocolVersion, suiteOf(&info)
 	for _, heights := range reply.GroupBlockNumber {
 		if height, ok := heights[c.cfg.Group]; ok && height >= 0 {
 			c.noteHead(uint64(height))
@@ -216,8 +228,35 @@ func (c *Client) handshake(ctx context.Context) error {
 	return dialFailure(node, chain.KindProtocol, ReasonNotFISCO, "its answer to the handshake has no block number for the group", errors.New("groupBlockNumber lacks "+c.cfg.Group))
 }
 
+// choose finds the group that is wanted among those that a node serves, and
+// refuses another chain.
+func (c *DialConfig) choose(groups []result.GroupInfo) (result.GroupInfo, error) {
+	i := slices.IndexFunc(groups, func(g result.GroupInfo) bool { return g.GroupID == c.Group && g.ChainID == c.ChainID })
+	if i < 0 {
+		return result.GroupInfo{}, dialFailure(c.Address, chain.KindWrongChain, ReasonWrongChain,
+			fmt.Sprintf("node serves %s, not group %s of chain %s", served(groups), c.Group, c.ChainID), nil)
+	}
+	if slices.ContainsFunc(groups[i].NodeList, runsWASM) {
+		return result.GroupInfo{}, dialFailure(c.Address, chain.KindUnsupported, ReasonUnsupported, "the group runs WASM contracts; only Solidity contracts are supported", nil)
+	}
+	return groups[i], nil
+}
+
+func runsWASM(n result.GroupNode) bool {
+	ini, err := n.Ini()
+	return err == nil && ini.IsWasm
+}
+
+// suiteOf is the ledger's cryptography as the group's nodes tell it.
+func suiteOf(info *result.GroupInfo) suite.Suite {
+	if slices.ContainsFunc(info.NodeList, func(n result.GroupNode) bool { return n.Type == int(suite.GM) }) {
+		return suite.GM
+	}
+	return suite.Standard
+}
+
 // served lists groups for a message.
-func served(groups []GroupInfo) string {
+func served(groups []result.GroupInfo) string {
 	if len(groups) == 0 {
 		return "no group yet"
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/bcosgate/bcosgate/certs"
 	"github.com/bcosgate/bcosgate/chain"
+	"github.com/bcosgate/bcosgate/chain/fisco/suite"
 )
 
 // authority is a CA of a chain with a certificate from it.
@@ -121,7 +122,7 @@ func TestDialFailures(t *testing.T) {
 		"another chain":           {plain(strings.Replace(fakeHandshake, `"chainID":"chain0"`, `"chainID":"chain7"`, 1)), nil, chain.KindWrongChain, ReasonWrongChain, "node serves group group0 of chain chain7, not group group0 of chain chain0"},
 		"another group":           {plain(strings.Replace(fakeHandshake, `"groupID":"group0"`, `"groupID":"group9"`, 1)), nil, chain.KindWrongChain, ReasonWrongChain, "node serves group group9 of chain chain0, not group group0 of chain chain0"},
 		"no group":                {plain(`{"groupInfoList":[],"groupBlockNumber":[],"protocolVersion":2}`), nil, chain.KindWrongChain, ReasonWrongChain, "serves no group yet"},
-		"GM ledger":               {plain(strings.Replace(fakeHandshake, `"type":0`, `"type":1`, 1)), nil, chain.KindUnsupported, ReasonUnsupported, "GM"},
+		"WASM ledger":             {plain(strings.Replace(fakeHandshake, `"iniConfig":"{}"`, `"iniConfig":"{\"isWasm\":true}\n"`, 1)), nil, chain.KindUnsupported, ReasonUnsupported, "WASM"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -166,4 +167,30 @@ func TestHandshakeRequestIsWhatOfficialClientsSend(t *testing.T) {
 	var sent map[string]int
 	require.NoError(t, json.Unmarshal([]byte(handshakeRequest), &sent))
 	require.Equal(t, map[string]int{"minVersion": 0, "maxVersion": 2, "moduleID": 2}, sent)
+}
+
+func TestTheLedgersSuiteIsFoundOut(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, suite.Standard, dialNode(t, startNode(t, &fakeNode{handshake: fakeHandshake}, nil)).Suite())
+	require.Equal(t, suite.GM, dialNode(t, startNode(t, &fakeNode{handshake: strings.Replace(fakeHandshake, `"type":0`, `"type":1`, 1)}, nil)).Suite())
+}
+
+func TestDialErrorTellsTheAlert(t *testing.T) {
+	t.Parallel()
+	ours := newAuthority(t, certs.Validity{})
+	dial := func(answer []byte) (uint8, bool) {
+		addr := listen(t, func(c net.Conn) {
+			_, _ = c.Read(make([]byte, 1024))
+			_, _ = c.Write(answer)
+		})
+		_, err := Dial(context.Background(), DialConfig{Address: addr, TLS: certs.ClientConfig(ours.cert, ours.roots), ChainID: "chain0", Group: "group0"})
+		var why *DialError
+		require.ErrorAs(t, err, &why)
+		return why.Alert()
+	}
+	number, ok := dial([]byte{0x15, 3, 3, 0, 2, 2, 48})
+	require.True(t, ok)
+	require.Equal(t, uint8(48), number)
+	_, ok = dial(nil)
+	require.False(t, ok, "the end of the connection is no alert")
 }

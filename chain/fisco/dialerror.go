@@ -35,7 +35,7 @@ const (
 	ReasonNotWebSocket    DialReason = "not_websocket"      // HTTP, but no WebSocket: not the native RPC port (KindProtocol)
 	ReasonNotFISCO        DialReason = "not_fisco"          // no FISCO BCOS 3.x handshake (KindProtocol)
 	ReasonWrongChain      DialReason = "wrong_chain"        // another chain or group (KindWrongChain)
-	ReasonUnsupported     DialReason = "unsupported_ledger" // a GM ledger (KindUnsupported)
+	ReasonUnsupported     DialReason = "unsupported_ledger" // a WASM ledger (KindUnsupported)
 )
 
 // DialError is the cause inside the *chain.Error of a Dial that failed.
@@ -54,6 +54,11 @@ func (e *DialError) Error() string {
 
 // Unwrap gives the library's error.
 func (e *DialError) Unwrap() error { return e.Err }
+
+// Alert is the number of the TLS alert with which the peer ended the handshake
+// (RFC 5246 §7.2, for example 48 for a CA that it does not know); false when it
+// sent none.
+func (e *DialError) Alert() (uint8, bool) { return remoteAlert(e.Err) }
 
 // dialFailure makes the border error of a dial. Nothing of a transaction was sent.
 func dialFailure(node string, kind chain.Kind, reason DialReason, msg string, err error) error {
@@ -108,8 +113,8 @@ func tcpFailure(ctx context.Context, node string, err error) error {
 // Alerts of a peer that refuse our certificate (RFC 8446 §6; 41 is of SSL 3.0),
 // and those that find nothing in common.
 var (
-	certificateAlerts = map[uint64]bool{40: true, 41: true, 42: true, 43: true, 44: true, 45: true, 46: true, 48: true, 49: true, 116: true}
-	versionAlerts     = map[uint64]bool{70: true, 71: true, 86: true}
+	certificateAlerts = map[uint8]bool{40: true, 41: true, 42: true, 43: true, 44: true, 45: true, 46: true, 48: true, 49: true, 116: true}
+	versionAlerts     = map[uint8]bool{70: true, 71: true, 86: true}
 )
 
 func tlsFailure(ctx context.Context, node string, own *tls.Config, err error) error {
@@ -162,7 +167,7 @@ func isCertificateError(err error) bool {
 }
 
 // remoteAlert gives the number of the alert with which the peer ended the handshake.
-func remoteAlert(err error) (uint64, bool) {
+func remoteAlert(err error) (uint8, bool) {
 	op, ok := errors.AsType[*net.OpError](err)
 	if !ok || op.Op != "remote error" {
 		return 0, false
@@ -173,7 +178,7 @@ func remoteAlert(err error) (uint64, bool) {
 	if v.Kind() != reflect.Uint8 {
 		return 0, false
 	}
-	return v.Uint(), true
+	return uint8(v.Uint()), true
 }
 
 // upgradeFailure explains a WebSocket upgrade that failed. first are the first

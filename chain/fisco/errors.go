@@ -11,8 +11,11 @@ import (
 
 // The methods that the tables below tell apart.
 const (
-	opSend  = "sendTransaction"
-	opBlock = "getBlockByNumber"
+	opSend        = "sendTransaction"
+	opCall        = "call"
+	opBlock       = "getBlockByNumber"
+	opReceipt     = "getTransactionReceipt"
+	opTransaction = "getTransaction"
 )
 
 // statusNames are the numbers that receipts and the transaction pool share

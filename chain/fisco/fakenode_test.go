@@ -28,6 +28,8 @@ type fakeNode struct {
 	// answer is asked for each RPC request and says what goes into the payload;
 	// nil, or a result of nil, answers nothing.
 	answer func(s *fakeSession, seq, method string, params []json.RawMessage) []byte
+	// frames gets the frames of events and AMOP. It must not wait.
+	frames func(s *fakeSession, f fakeFrame)
 	deaf   bool // stops reading after the handshake: pings stay unanswered
 
 	mu       sync.Mutex
@@ -35,9 +37,17 @@ type fakeNode struct {
 	sessions []*fakeSession
 }
 
+// fakeFrame is a frame that a client sent.
+type fakeFrame struct {
+	typ     uint16
+	seq     string
+	payload []byte
+}
+
 // fakeSession is one client's connection.
 type fakeSession struct {
-	ws *websocket.Conn
+	ws   *websocket.Conn
+	gone chan struct{} // closed when the connection has ended
 }
 
 const fakeHandshake = `{"groupBlockNumber":[{"group0":377}],"groupInfoList":[{"chainID":"chain0","groupID":"group0","genesisConfig":"{}\n","iniConfig":"","nodeList":[{"name":"n","nodeID":"n","type":0,"iniConfig":"{}","protocol":{"compatibilityVersion":51380224},"newMember":1}]}],"protocolVersion":2}` + "\n"
@@ -78,7 +88,8 @@ func (n *fakeNode) handler(ctx context.Context) http.Handler {
 		}
 		defer ws.CloseNow()
 		ws.SetReadLimit(64 << 20)
-		s := &fakeSession{ws: ws}
+		s := &fakeSession{ws: ws, gone: make(chan struct{})}
+		defer close(s.gone)
 		n.mu.Lock()
 		n.sessions = append(n.sessions, s)
 		n.mu.Unlock()
@@ -94,7 +105,7 @@ func (n *fakeNode) serve(ctx context.Context, s *fakeSession) {
 		}
 		seqLen := int(binary.BigEndian.Uint16(message[6:8]))
 		seq, payload := string(message[8:8+seqLen]), message[10+seqLen:]
-		switch binary.BigEndian.Uint16(message[2:4]) {
+		switch typ := binary.BigEndian.Uint16(message[2:4]); typ {
 		case 0x100:
 			if n.handshake != "" {
 				s.frame(0x100, seq, []byte(n.handshake))
@@ -119,6 +130,10 @@ func (n *fakeNode) serve(ctx context.Context, s *fakeSession) {
 				if answer := n.answer(s, seq, request.Method, request.Params); answer != nil {
 					s.frame(0, seq, answer)
 				}
+			}
+		default:
+			if n.frames != nil {
+				n.frames(s, fakeFrame{typ, seq, payload})
 			}
 		}
 	}
@@ -145,9 +160,13 @@ func (n *fakeNode) session(t testing.TB) *fakeSession {
 }
 
 // frame writes one frame.
-func (s *fakeSession) frame(typ uint16, seq string, payload []byte) {
+func (s *fakeSession) frame(typ uint16, seq string, payload []byte) { s.answer(typ, 0, seq, payload) }
+
+// answer writes one frame with a status.
+func (s *fakeSession) answer(typ, status uint16, seq string, payload []byte) {
 	b := make([]byte, 8, 10+len(seq)+len(payload))
 	binary.BigEndian.PutUint16(b[2:], typ)
+	binary.BigEndian.PutUint16(b[4:], status)
 	binary.BigEndian.PutUint16(b[6:], uint16(len(seq)))
 	b = append(append(b, seq...), 0, 0)
 	s.bytes(append(b, payload...))

@@ -13,11 +13,18 @@ type FrameType uint16
 // The frame types that this client reads or writes. An answer to an RPC request
 // has FrameAnswer.
 const (
-	FrameAnswer      FrameType = 0x0000
-	FrameHandshake   FrameType = 0x0100
-	FrameBlockNotify FrameType = 0x0101
-	FrameRPC         FrameType = 0x0102
-	FrameGroupNotify FrameType = 0x0103
+	FrameAnswer           FrameType = 0x0000
+	FrameHandshake        FrameType = 0x0100
+	FrameBlockNotify      FrameType = 0x0101
+	FrameRPC              FrameType = 0x0102
+	FrameGroupNotify      FrameType = 0x0103
+	FrameAMOPSubscribe    FrameType = 0x0110
+	FrameAMOPRequest      FrameType = 0x0111
+	FrameAMOPBroadcast    FrameType = 0x0112
+	FrameAMOPResponse     FrameType = 0x0113
+	FrameEventSubscribe   FrameType = 0x0120
+	FrameEventUnsubscribe FrameType = 0x0121
+	FrameEventPush        FrameType = 0x0122
 )
 
 // Frame is one binary WebSocket message between a node and a client (protocol §2.1).

@@ -2,6 +2,7 @@ package fisco
 
 import (
 	"bytes"
+	"encoding/hex"
 	"strings"
 	"testing"
 
@@ -79,5 +80,27 @@ func BenchmarkParseFrame(b *testing.B) {
 		if _, err := ParseFrame(wire); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+func TestFrameVector(t *testing.T) {
+	t.Parallel()
+	// §2.1
+	const seq = "0123456789abcdef0123456789abcdef"
+	for _, c := range []struct {
+		wire, payload string
+		typ           FrameType
+	}{
+		{"0000010200000020303132333435363738396162636465663031323334353637383961626364656600007b226a736f6e727063223a22322e30222c226d6574686f64223a22676574426c6f636b4e756d626572222c22706172616d73223a5b2267726f757030222c22225d2c226964223a317d",
+			`{"jsonrpc":"2.0","method":"getBlockNumber","params":["group0",""],"id":1}`, FrameRPC},
+		{"0000000000000020303132333435363738396162636465663031323334353637383961626364656600007b226964223a312c226a736f6e727063223a22322e30222c22726573756c74223a377d",
+			`{"id":1,"jsonrpc":"2.0","result":7}`, FrameAnswer},
+	} {
+		f, err := ParseFrame(unhex(t, c.wire))
+		require.NoError(t, err)
+		require.Equal(t, Frame{Type: c.typ, Seq: []byte(seq), Payload: []byte(c.payload)}, f)
+		again, err := AppendFrame(nil, f)
+		require.NoError(t, err)
+		require.Equal(t, c.wire, hex.EncodeToString(again))
 	}
 }

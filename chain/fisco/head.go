@@ -2,7 +2,6 @@ package fisco
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 
 	"github.com/bcosgate/bcosgate/chain"
@@ -16,8 +15,8 @@ const pollAfter = 2
 // or by polling. It never waits and never fails while the connection is up;
 // afterwards it is KindUnavailable.
 func (c *Client) Head(context.Context) (chain.Head, error) {
-	if cause := c.Err(); cause != nil {
-		return chain.Head{}, c.at(&chain.Error{Kind: chain.KindUnavailable, Sent: chain.SentNo, Op: "head", Msg: "the connection broke", Err: cause})
+	if err := c.gone("head"); err != nil {
+		return chain.Head{}, err
 	}
 	c.headMu.Lock()
 	defer c.headMu.Unlock()
@@ -33,30 +32,15 @@ func (c *Client) noteHead(number uint64) {
 	c.headMu.Unlock()
 }
 
-// push takes frames that answer no request. It runs on the reading goroutine.
-func (c *Client) push(f Frame) {
-	if f.Type != FrameBlockNotify {
-		return
-	}
-	var news blockNotifyJSON
-	if err := json.Unmarshal(f.Payload, &news); err != nil {
-		c.log.Debug("block notification cannot be read", "error", err)
-		return
-	}
-	if news.Group == c.cfg.Group && news.BlockNumber >= 0 {
-		c.noteHead(uint64(news.BlockNumber))
-	}
-}
-
 // watch asks for the block number when nothing was heard of it for a while.
 func (c *Client) watch() {
-	c.watchers.Go(func() {
+	c.owned.start(func() {
 		tick := time.NewTicker(c.cfg.Heartbeat)
 		defer tick.Stop()
 		for {
 			select {
 			case <-tick.C:
-			case <-c.session.closed:
+			case <-c.conn.closed:
 				return
 			}
 			c.headMu.Lock()
@@ -65,7 +49,7 @@ func (c *Client) watch() {
 			if silent < pollAfter*c.cfg.Heartbeat {
 				continue
 			}
-			// The read's own time limit ends it, or the end of the session does.
+			// The read's own time limit ends it, or the end of the connection does.
 			if _, err := c.BlockNumber(context.Background()); err != nil {
 				c.log.Debug("polling the head failed", "error", err)
 			}

@@ -30,11 +30,11 @@ func TestAnEmptyReceiptConfirmsNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			node := startNode(t, &fakeNode{handshake: fakeHandshake, answer: scripted(map[string]string{
-				"getTransactionReceipt": string(result(goodReceipt, change...)),
+				"getTransactionReceipt": string(answerWith(goodReceipt, change...)),
 			})}, nil)
 			_, err := dialNode(t, node).Receipt(soon(t), common.HexToHash(sentHash))
 			require.True(t, chain.Is(err, chain.KindProtocol), "%v", err)
-			_, err = judgeSend(common.HexToHash(sentHash), result(goodReceipt, change...))
+			_, _, err = judgeSend(common.HexToHash(sentHash), answerWith(goodReceipt, change...))
 			require.Error(t, err)
 		})
 	}

@@ -19,7 +19,7 @@ const (
 	goodReceipt = `{"blockNumber":378,"checksumContractAddress":"","contractAddress":"","extraData":"","from":"0x6370ef2f4db3611d657b90667de398a2cc2a370c","gasUsed":"40626","hash":"0x8892fa93f83d6784a2869f158d9e4b8845b1615958b6f378bed25f3789d75d7a","input":"0x4ed3885e","logEntries":[{"address":"6849f21d1e455e9f0712b1e99fa4fcd23758e8f1","data":"0x0001","topics":["0x039929d83bc579bedf6c1a49e6c1614130f8b07a1f6059ae51f05112925e8278","0x0000000000000000000000000000000000000000000000000000000000000029"]}],"message":"","output":"0x","status":0,"to":"6849f21d1e455e9f0712b1e99fa4fcd23758e8f1","transactionHash":"` + sentHash + `","version":0}`
 )
 
-func result(receipt string, pairs ...string) []byte {
+func answerWith(receipt string, pairs ...string) []byte {
 	r := strings.NewReplacer(pairs...).Replace(receipt)
 	return []byte(`{"id":1,"jsonrpc":"2.0","result":` + r + `}`)
 }
@@ -32,7 +32,7 @@ func TestJudgeSendReceipts(t *testing.T) {
 	t.Parallel()
 	sent := common.HexToHash(sentHash)
 
-	got, err := judgeSend(sent, result(goodReceipt))
+	_, got, err := judgeSend(sent, answerWith(goodReceipt))
 	require.NoError(t, err)
 	to := common.HexToAddress("6849f21d1e455e9f0712b1e99fa4fcd23758e8f1")
 	require.Equal(t, chain.Receipt{
@@ -43,7 +43,7 @@ func TestJudgeSendReceipts(t *testing.T) {
 	}, got)
 
 	// A failure is a result; its hash is "0x", its logs do not count.
-	got, err = judgeSend(sent, result(goodReceipt, `"status":0`, `"status":16`, "0x8892fa93f83d6784a2869f158d9e4b8845b1615958b6f378bed25f3789d75d7a", "0x", `"output":"0x"`, `"output":"0x08c379a0"`))
+	_, got, err = judgeSend(sent, answerWith(goodReceipt, `"status":0`, `"status":16`, "0x8892fa93f83d6784a2869f158d9e4b8845b1615958b6f378bed25f3789d75d7a", "0x", `"output":"0x"`, `"output":"0x08c379a0"`))
 	require.NoError(t, err)
 	require.False(t, got.Succeeded)
 	require.Equal(t, 16, got.Status)
@@ -52,13 +52,13 @@ func TestJudgeSendReceipts(t *testing.T) {
 	require.Empty(t, got.Logs)
 
 	// A deployment.
-	got, err = judgeSend(sent, result(goodReceipt, `"contractAddress":""`, `"contractAddress":"0x6849f21d1e455e9f0712b1e99fa4fcd23758e8f1"`, `"to":"6849f21d1e455e9f0712b1e99fa4fcd23758e8f1"`, `"to":""`))
+	_, got, err = judgeSend(sent, answerWith(goodReceipt, `"contractAddress":""`, `"contractAddress":"0x6849f21d1e455e9f0712b1e99fa4fcd23758e8f1"`, `"to":"6849f21d1e455e9f0712b1e99fa4fcd23758e8f1"`, `"to":""`))
 	require.NoError(t, err)
 	require.Nil(t, got.To)
 	require.Equal(t, &to, got.Contract)
 
 	// Members that are null or new break nothing.
-	got, err = judgeSend(sent, result(goodReceipt, `"from":"0x6370ef2f4db3611d657b90667de398a2cc2a370c"`, `"from":null,"newMember":{"a":[1]}`, `"message":""`, `"message":null`))
+	_, got, err = judgeSend(sent, answerWith(goodReceipt, `"from":"0x6370ef2f4db3611d657b90667de398a2cc2a370c"`, `"from":null,"newMember":{"a":[1]}`, `"message":""`, `"message":null`))
 	require.NoError(t, err)
 	require.Zero(t, got.From)
 }
@@ -72,25 +72,25 @@ func TestJudgeSendErrors(t *testing.T) {
 		kind   chain.Kind
 		sent   chain.Sent
 	}{
-		"false success: hash 0x":      {result(goodReceipt, realHash, "0x", `"blockNumber":378`, `"blockNumber":0`, "40626", "0"), chain.KindDropped, chain.SentMaybe},
-		"false success: no hash":      {result(goodReceipt, `"`+realHash+`"`, `""`), chain.KindDropped, chain.SentMaybe},
-		"pool status in the result":   {result(goodReceipt, `"status":0`, `"status":10004`), chain.KindKnown, chain.SentYes},
-		"receipt of another":          {result(goodReceipt, sentHash, realHash), chain.KindProtocol, chain.SentMaybe},
-		"receipt without transaction": {result(goodReceipt, sentHash, ""), chain.KindProtocol, chain.SentMaybe},
-		"success in block 0":          {result(goodReceipt, `"blockNumber":378`, `"blockNumber":0`), chain.KindProtocol, chain.SentMaybe},
-		"negative block":              {result(goodReceipt, `"blockNumber":378`, `"blockNumber":-1`), chain.KindProtocol, chain.SentMaybe},
-		"hash is no hash":             {result(goodReceipt, realHash, "0x1234"), chain.KindProtocol, chain.SentMaybe},
-		"gas is no number":            {result(goodReceipt, "40626", "much"), chain.KindProtocol, chain.SentMaybe},
-		"status is text":              {result(goodReceipt, `"status":0`, `"status":"0"`), chain.KindProtocol, chain.SentMaybe},
-		"address of a log too long":   {result(goodReceipt, `"address":"`, `"address":"00`), chain.KindProtocol, chain.SentMaybe},
-		"topic too short":             {result(goodReceipt, "0x0399", "0x99"), chain.KindProtocol, chain.SentMaybe},
-		"output of half a byte":       {result(goodReceipt, `"output":"0x"`, `"output":"0x1"`), chain.KindProtocol, chain.SentMaybe},
+		"false success: hash 0x":      {answerWith(goodReceipt, realHash, "0x", `"blockNumber":378`, `"blockNumber":0`, "40626", "0"), chain.KindDropped, chain.SentMaybe},
+		"false success: no hash":      {answerWith(goodReceipt, `"`+realHash+`"`, `""`), chain.KindDropped, chain.SentMaybe},
+		"pool status in the result":   {answerWith(goodReceipt, `"status":0`, `"status":10004`), chain.KindKnown, chain.SentYes},
+		"receipt of another":          {answerWith(goodReceipt, sentHash, realHash), chain.KindProtocol, chain.SentMaybe},
+		"receipt without transaction": {answerWith(goodReceipt, sentHash, ""), chain.KindProtocol, chain.SentMaybe},
+		"success in block 0":          {answerWith(goodReceipt, `"blockNumber":378`, `"blockNumber":0`), chain.KindProtocol, chain.SentMaybe},
+		"negative block":              {answerWith(goodReceipt, `"blockNumber":378`, `"blockNumber":-1`), chain.KindProtocol, chain.SentMaybe},
+		"hash is no hash":             {answerWith(goodReceipt, realHash, "0x1234"), chain.KindProtocol, chain.SentMaybe},
+		"gas is no number":            {answerWith(goodReceipt, "40626", "much"), chain.KindProtocol, chain.SentMaybe},
+		"status is text":              {answerWith(goodReceipt, `"status":0`, `"status":"0"`), chain.KindProtocol, chain.SentMaybe},
+		"address of a log too long":   {answerWith(goodReceipt, `"address":"`, `"address":"00`), chain.KindProtocol, chain.SentMaybe},
+		"topic too short":             {answerWith(goodReceipt, "0x0399", "0x99"), chain.KindProtocol, chain.SentMaybe},
+		"output of half a byte":       {answerWith(goodReceipt, `"output":"0x"`, `"output":"0x1"`), chain.KindProtocol, chain.SentMaybe},
 		"null":                        {[]byte(`{"id":1,"jsonrpc":"2.0","result":null}`), chain.KindProtocol, chain.SentMaybe},
 		"nothing":                     {nil, chain.KindProtocol, chain.SentMaybe},
 		"garbage":                     {[]byte("\x00\x01"), chain.KindProtocol, chain.SentMaybe},
 		"a list":                      {[]byte(`[]`), chain.KindProtocol, chain.SentMaybe},
 	} {
-		_, err := judgeSend(sent, c.answer)
+		_, _, err := judgeSend(sent, c.answer)
 		require.Equal(t, c.kind, chain.KindOf(err), "%s: %v", name, err)
 		require.Equal(t, c.sent, sentOf(t, err), name)
 	}
@@ -147,7 +147,7 @@ func TestErrorTable(t *testing.T) {
 		{10015, "InsufficientFunds", chain.KindDenied, maybe},
 		{10016, "of a later version", chain.KindNode, maybe},
 	} {
-		_, err := judgeSend(common.Hash{}, refusal(c.code, c.text))
+		_, _, err := judgeSend(common.Hash{}, refusal(c.code, c.text))
 		require.Equal(t, c.kind, chain.KindOf(err), "%d %s", c.code, c.text)
 		require.Equal(t, c.sent, sentOf(t, err), "%d %s", c.code, c.text)
 		require.NotContains(t, err.Error(), "\n")
@@ -190,12 +190,12 @@ func TestStatusNames(t *testing.T) {
 }
 
 func FuzzJudgeSend(f *testing.F) {
-	f.Add(result(goodReceipt))
+	f.Add(answerWith(goodReceipt))
 	f.Add(refusal(10000, "NonceCheckFail"))
 	f.Add([]byte(`{"result":{"status":16,"hash":"0x"}}`))
 	f.Fuzz(func(t *testing.T, answer []byte) {
 		sent := common.HexToHash(sentHash)
-		receipt, err := judgeSend(sent, answer)
+		_, receipt, err := judgeSend(sent, answer)
 		if err != nil {
 			require.NotEmpty(t, chain.KindOf(err))
 			return
@@ -207,11 +207,11 @@ func FuzzJudgeSend(f *testing.F) {
 }
 
 func BenchmarkParseReceipt(b *testing.B) {
-	sent, answer := common.HexToHash(sentHash), result(goodReceipt)
+	sent, answer := common.HexToHash(sentHash), answerWith(goodReceipt)
 	b.ReportAllocs()
 	b.SetBytes(int64(len(answer)))
 	for b.Loop() {
-		if _, err := judgeSend(sent, answer); err != nil {
+		if _, _, err := judgeSend(sent, answer); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -8,11 +8,12 @@ import (
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
-	"github.com/ethereum/go-ethereum/crypto"
 	"github.com/stretchr/testify/require"
 
 	"github.com/bcosgate/bcosgate/chain"
 	"github.com/bcosgate/bcosgate/chain/fisco"
+	"github.com/bcosgate/bcosgate/chain/fisco/suite"
+	"github.com/bcosgate/bcosgate/chain/fisco/tx"
 	"github.com/bcosgate/bcosgate/chain/pool"
 	"github.com/bcosgate/bcosgate/contracts"
 	"github.com/bcosgate/bcosgate/internal/testkit"
@@ -55,13 +56,13 @@ func TestEndToEnd(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, d.Chain.GenesisHash(), genesis.Hash)
 
-	key, err := crypto.GenerateKey()
+	key, err := suite.GenerateKey(suite.Standard)
 	require.NoError(t, err)
-	signer := fisco.NewSigner(key, "chain0", "group0")
+	signer := tx.NewSigner(key, "chain0", "group0")
 	sign := func(intent chain.Intent, ref string, limit uint64) chain.SignedTx {
-		tx, err := signer.Sign(intent, chain.Terms{Nonce: signer.Nonce(ref), BlockLimit: limit})
+		signed, err := signer.Sign(intent, chain.Terms{Nonce: signer.Nonce(ref), BlockLimit: limit})
 		require.NoError(t, err)
-		return tx
+		return signed
 	}
 	evidence, found := contracts.Builtin("Evidence")
 	require.True(t, found)

@@ -23,24 +23,31 @@ const module = "github.com/bcosgate/bcosgate/"
 // adds all below. The part with the longest matching prefix counts, and what
 // lies below a part is always known to it.
 var mayImport = map[string][]string{
-	"chain":            {},
-	"chain/jsonrpc":    {"chain"},
-	"chain/fisco":      {"chain", "chain/jsonrpc"},
-	"chain/pool":       {"chain"},
-	"contracts":        {"chain", "internal/exactjson"},
-	"batch":            {"chain", "contracts"},
-	"batch/rows":       {"internal/exactjson"},
-	"gateway":          {"chain", "contracts", "batch", "batch/rows", "internal/exactjson"},
-	"gateway/client":   {"chain", "batch", "batch/rows"},
-	"certs":            {},
-	"configs":          {},
-	"devchain":         {},
-	"internal":         {"chain/...", "contracts", "batch/...", "gateway/...", "certs", "configs"},
-	"internal/arch":    {},
-	"internal/testkit": {"certs", "devchain", "devchain/rpc"}, // for tests only
-	"cmd":              {"chain/...", "contracts", "batch/...", "gateway/...", "certs", "configs", "internal/..."},
-	"cmd/devnode":      {"devchain/...", "certs"}, // the node shares no code with its clients
-	"scripts":          {"certs", "gateway/client"},
+	"chain":              {},
+	"chain/jsonrpc":      {"chain"},
+	"chain/fisco":        {"chain", "chain/jsonrpc"},
+	"chain/fisco/suite":  {},
+	"chain/fisco/tars":   {},
+	"chain/fisco/shield": {"chain", "chain/jsonrpc", "chain/fisco/suite", "chain/fisco/tars"},
+	"chain/fisco/tx":     {"chain", "chain/fisco/shield", "chain/fisco/suite", "chain/fisco/tars"},
+	"chain/fisco/result": {"chain/jsonrpc", "chain/fisco/suite", "chain/fisco/tars", "chain/fisco/tx"},
+	"chain/fisco/proof":  {"chain", "chain/fisco/result", "chain/fisco/suite", "chain/fisco/tars", "chain/fisco/tx"},
+	"chain/fisco/system": {"chain", "chain/fisco/suite", "contracts"},
+	"chain/pool":         {"chain"},
+	"contracts":          {"chain", "internal/exactjson"},
+	"batch":              {"chain", "contracts"},
+	"batch/rows":         {"internal/exactjson"},
+	"gateway":            {"chain", "contracts", "batch", "batch/rows", "internal/exactjson"},
+	"gateway/client":     {"chain", "batch", "batch/rows"},
+	"certs":              {},
+	"configs":            {},
+	"devchain":           {},
+	"internal":           {"chain/...", "contracts", "batch/...", "gateway/...", "certs", "configs"},
+	"internal/arch":      {},
+	"internal/testkit":   {"certs", "devchain", "devchain/rpc"}, // for tests only
+	"cmd":                {"chain/...", "contracts", "batch/...", "gateway/...", "certs", "configs", "internal/..."},
+	"cmd/devnode":        {"devchain/...", "certs"}, // the node shares no code with its clients
+	"scripts":            {"certs", "gateway/client"},
 }
 
 // onlyIn names the parts that alone may use a library. Tests are free.

@@ -1,7 +1,6 @@
 package assemble
 
 import (
-	"crypto/ecdsa"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,9 +8,8 @@ import (
 	"path/filepath"
 
 	"github.com/ethereum/go-ethereum/common"
-	"github.com/ethereum/go-ethereum/crypto"
 
-	"github.com/bcosgate/bcosgate/chain/fisco"
+	"github.com/bcosgate/bcosgate/chain/fisco/suite"
 	"github.com/bcosgate/bcosgate/configs"
 )
 
@@ -21,7 +19,7 @@ type Account struct {
 	File    string
 	Address common.Address
 	Created bool // the file was made now, so nobody has a copy of the key yet
-	key     *ecdsa.PrivateKey
+	key     *suite.Key
 }
 
 // Accounts reads the key files. A missing one is made where the configuration
@@ -52,21 +50,24 @@ func openAccount(c configs.Account) (Account, error) {
 	if err != nil {
 		return Account{}, fmt.Errorf("key file: %w", err)
 	}
-	key, err := fisco.ParsePrivateKey(data)
+	key, err := suite.ParseKey(data, suite.Standard)
 	if err != nil {
 		return Account{}, fmt.Errorf("key file %s: %w", c.File, err)
 	}
-	return Account{Name: c.Name, File: c.File, Address: crypto.PubkeyToAddress(key.PublicKey), Created: created, key: key}, nil
+	if key.Suite() != suite.Standard {
+		return Account{}, fmt.Errorf("key file %s: an SM2 key, for a GM chain; jobs need a secp256k1 key", c.File)
+	}
+	return Account{Name: c.Name, File: c.File, Address: key.Address(), Created: created, key: key}, nil
 }
 
 // createKey writes a new key under a name of its own first, so that no reader
 // ever sees half of it, and gives it its name only if that is free.
 func createKey(path string) ([]byte, error) {
-	key, err := crypto.GenerateKey()
+	key, err := suite.GenerateKey(suite.Standard)
 	if err != nil {
 		return nil, err
 	}
-	data, err := fisco.MarshalPrivateKeyPEM(key)
+	data, err := key.MarshalPEM()
 	if err != nil {
 		return nil, err
 	}

@@ -15,7 +15,9 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/bcosgate/bcosgate/chain"
+	"github.com/bcosgate/bcosgate/chain/fisco/suite"
 	"github.com/bcosgate/bcosgate/configs"
+	"github.com/bcosgate/bcosgate/internal/testkit"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -152,4 +154,62 @@ func TestTargetsThatCannotBeBuiltAreNamed(t *testing.T) {
 	nowhere.Nodes = nil
 	_, err = Targets(configs.Config{Targets: []configs.Target{nowhere}}, nil, nil)
 	require.ErrorContains(t, err, "target main: ")
+}
+
+func TestSessionIsWithTheFirstNodeThatAnswers(t *testing.T) {
+	t.Parallel()
+	net := testkit.NewDevnet(t, 2, -1).Serve()
+	c := target()
+	c.TLS = configs.TargetTLS{CA: filepath.Join(net.Certs, "ca.crt"), Cert: filepath.Join(net.Certs, "sdk.crt"), Key: filepath.Join(net.Certs, "sdk.key")}
+	c.Nodes = []string{"127.0.0.1:1", net.Nodes[1], net.Nodes[0]}
+	s, err := Session(t.Context(), c, nil)
+	require.NoError(t, err)
+	defer s.Close()
+	client, err := s.Client(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, net.Nodes[1], client.Node())
+	limit, err := s.BlockLimit(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, uint64(100), limit)
+
+	c.Nodes = []string{"127.0.0.1:1", "127.0.0.1:2"}
+	_, err = Session(t.Context(), c, nil)
+	require.Equal(t, chain.KindUnavailable, chain.KindOf(err))
+	require.ErrorContains(t, err, "target main: ")
+	require.ErrorContains(t, err, "127.0.0.1:1")
+	require.ErrorContains(t, err, "127.0.0.1:2")
+	c.TLS.Key = "nothere/sdk.key"
+	_, err = Session(t.Context(), c, nil)
+	require.ErrorContains(t, err, "target main: nothere/")
+	require.Empty(t, chain.KindOf(err), "no node is to blame")
+}
+
+func TestSignerIsOfTheLedgersSuite(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "key")
+	require.NoError(t, os.WriteFile(file, []byte(key), 0o600))
+	for _, s := range []suite.Suite{suite.Standard, suite.GM} {
+		want, err := suite.NewKey(s, common.FromHex(key))
+		require.NoError(t, err)
+		signer, err := Signer(file, target(), s)
+		require.NoError(t, err)
+		require.Equal(t, s, signer.Suite(), "hex digits are a key of the ledger's suite")
+		require.Equal(t, want.Address(), signer.Address())
+	}
+	sm2, err := suite.GenerateKey(suite.GM)
+	require.NoError(t, err)
+	text, err := sm2.MarshalPEM()
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(file, text, 0o600))
+	signer, err := Signer(file, target(), suite.GM)
+	require.NoError(t, err)
+	require.Equal(t, sm2.Address(), signer.Address())
+	_, err = Signer(file, target(), suite.Standard)
+	require.ErrorContains(t, err, "a key for a gm ledger, the group has a standard one")
+	require.NoError(t, os.WriteFile(file, []byte(key+"00"), 0o600))
+	_, err = Signer(file, target(), suite.Standard)
+	require.ErrorIs(t, err, suite.ErrKey)
+	require.NotContains(t, err.Error(), key[2:20])
+	_, err = Signer(file+"nothere", target(), suite.Standard)
+	require.ErrorIs(t, err, os.ErrNotExist)
 }

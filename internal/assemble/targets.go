@@ -11,6 +11,8 @@ import (
 	"github.com/bcosgate/bcosgate/certs"
 	"github.com/bcosgate/bcosgate/chain"
 	"github.com/bcosgate/bcosgate/chain/fisco"
+	"github.com/bcosgate/bcosgate/chain/fisco/suite"
+	"github.com/bcosgate/bcosgate/chain/fisco/tx"
 	"github.com/bcosgate/bcosgate/chain/pool"
 	"github.com/bcosgate/bcosgate/configs"
 )
@@ -36,13 +38,9 @@ func Targets(cfg configs.Config, accounts []Account, log *slog.Logger) ([]Target
 }
 
 func newTarget(c configs.Target, accounts []Account, log *slog.Logger) (Target, error) {
-	var security *tls.Config // nil is plain
-	if !c.TLS.Disabled {
-		cert, roots, err := certs.LoadTLSCert(certs.Files{CA: c.TLS.CA, Cert: c.TLS.Cert, Key: c.TLS.Key})
-		if err != nil {
-			return Target{}, err
-		}
-		security = certs.ClientConfig(cert, roots)
+	dial, err := dialConfig(c, log)
+	if err != nil {
+		return Target{}, err
 	}
 	info := chain.Target{Name: c.Name, Family: chain.Family(c.Family), ChainID: c.Chain, Group: c.Group}
 	conns, err := pool.New(pool.Config{
@@ -51,9 +49,14 @@ func newTarget(c configs.Target, accounts []Account, log *slog.Logger) (Target, 
 		ConnsPerNode: c.ConnsPerNode,
 		Logger:       log,
 		Dial: func(ctx context.Context, node string) (pool.Conn, error) {
-			client, err := fisco.Dial(ctx, fisco.DialConfig{Address: node, TLS: security, ChainID: c.Chain, Group: c.Group, Logger: log})
+			client, err := fisco.Dial(ctx, dial(node))
 			if err != nil {
 				return nil, err // not a nil client in an interface
+			}
+			if client.Suite() != suite.Standard {
+				_ = client.Close()
+				return nil, &chain.Error{Kind: chain.KindUnsupported, Sent: chain.SentNo, Op: "dial", Node: node,
+					Msg: "the group has a GM ledger (SM2, SM3): jobs and calls of a target are encoded for standard ledgers"}
 			}
 			return client, nil
 		},
@@ -63,7 +66,7 @@ func newTarget(c configs.Target, accounts []Account, log *slog.Logger) (Target, 
 	}
 	signers := make(map[string]chain.Signer, len(accounts))
 	for _, a := range accounts {
-		signers[a.Name] = fisco.NewSigner(a.key, c.Chain, c.Group)
+		signers[a.Name] = tx.NewSigner(a.key, c.Chain, c.Group)
 	}
 	return Target{Pool: conns, Target: batch.Target{
 		Info:           info,
@@ -72,6 +75,22 @@ func newTarget(c configs.Target, accounts []Account, log *slog.Logger) (Target, 
 		DefaultAccount: c.Account,
 		Limits:         batch.Limits{Rate: c.Limits.Rate, Burst: c.Limits.Burst, InFlight: c.Limits.InFlight},
 	}}, nil
+}
+
+// dialConfig reads the TLS files of a target and says how each of its nodes is
+// dialed.
+func dialConfig(c configs.Target, log *slog.Logger) (func(node string) fisco.DialConfig, error) {
+	var security *tls.Config // nil is plain
+	if !c.TLS.Disabled {
+		cert, roots, err := certs.LoadTLSCert(certs.Files{CA: c.TLS.CA, Cert: c.TLS.Cert, Key: c.TLS.Key})
+		if err != nil {
+			return nil, err
+		}
+		security = certs.ClientConfig(cert, roots)
+	}
+	return func(node string) fisco.DialConfig {
+		return fisco.DialConfig{Address: node, TLS: security, ChainID: c.Chain, Group: c.Group, Logger: log}
+	}, nil
 }
 
 // Start starts the pools of all targets; when one fails, those before it are

@@ -16,6 +16,8 @@ import (
 
 	gethcrypto "github.com/ethereum/go-ethereum/crypto"
 	"github.com/stretchr/testify/require"
+
+	"github.com/bcosgate/bcosgate/internal/golden"
 )
 
 func TestCAIsAsTheOfficialScriptMakesIt(t *testing.T) {
@@ -174,11 +176,7 @@ func TestChainKeyIsWrittenAsOpensslWritesIt(t *testing.T) {
 // recordings are at hand.
 func TestRecordedCertificates(t *testing.T) {
 	t.Parallel()
-	golden := os.Getenv("BCOSGATE_GOLDEN")
-	if golden == "" {
-		t.Skip("BCOSGATE_GOLDEN is not set: no recordings of a real node to read")
-	}
-	dir := filepath.Join(golden, "fisco3", "tls", "std")
+	dir := filepath.Dir(golden.Path(t, "tls/std/sdk.key"))
 	now := time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)
 	cert, _, err := loadTLSCert(Files{CA: filepath.Join(dir, "ca.crt"), Cert: filepath.Join(dir, "sdk.crt"), Key: filepath.Join(dir, "sdk.key")}, now)
 	require.NoError(t, err)

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +14,8 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/common/hexutil"
 	"github.com/stretchr/testify/require"
+
+	"github.com/bcosgate/bcosgate/internal/golden"
 )
 
 // recorded is one line of a recording of a real node.
@@ -57,16 +58,11 @@ type recordedReceipt struct {
 	} `json:"logEntries"`
 }
 
-func goldenFile(t testing.TB, name string) string {
-	dir := os.Getenv("BCOSGATE_GOLDEN")
-	if dir == "" {
-		t.Skip("BCOSGATE_GOLDEN is not set: it names the folder with the recordings of a real node (fisco3/ inside)")
-	}
-	return filepath.Join(dir, "fisco3", name)
-}
-
 func readRecording(t *testing.T, name string) []recorded {
-	f, err := os.Open(goldenFile(t, name))
+	if !golden.Whole() {
+		t.Skipf("the small part of the recordings is no whole ledger; %s names the folder of all of them", golden.Variable)
+	}
+	f, err := os.Open(golden.Path(t, name))
 	require.NoError(t, err)
 	defer f.Close()
 	var all []recorded

@@ -22,6 +22,7 @@ import (
 
 	"github.com/bcosgate/bcosgate/certs"
 	"github.com/bcosgate/bcosgate/devchain/nodeconf"
+	"github.com/bcosgate/bcosgate/internal/golden"
 )
 
 // roleVariable makes the test's own binary another program, so that the scripts
@@ -317,15 +318,11 @@ func requireCertificates(t *testing.T, dir string, nodes int) {
 // when the recordings are at hand.
 func TestConfigurationHasTheOfficialKeys(t *testing.T) {
 	t.Parallel()
-	golden := os.Getenv("BCOSGATE_GOLDEN")
-	if golden == "" {
-		t.Skip("BCOSGATE_GOLDEN is not set: no configuration files of a real chain to compare with")
-	}
 	key := regexp.MustCompile(`(?m)^\s*(\[[a-z_0-9]+\]|[a-z_0-9]+ *(?:=))`)
 	for template, official := range map[string]string{"config.ini": "std.ini", "config.genesis": "std.genesis"} {
 		ours, err := os.ReadFile(filepath.Join(repository(t), "scripts", "build_chain", template))
 		require.NoError(t, err)
-		theirs, err := os.ReadFile(filepath.Join(golden, "fisco3", "config", official))
+		theirs, err := os.ReadFile(golden.Path(t, "config/"+official))
 		require.NoError(t, err)
 		normal := func(data []byte) []string {
 			var keys []string

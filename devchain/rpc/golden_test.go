@@ -4,11 +4,12 @@ import (
 	"bufio"
 	"encoding/json"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/bcosgate/bcosgate/internal/golden"
 )
 
 // notHere are methods of a real node that this one does not have (yet).
@@ -19,14 +20,10 @@ var notHere = []string{"newBlockFilter", "newPendingTransactionFilter", "newFilt
 // whose refusal depends on what was on that chain are left out.
 func TestErrorsAreThoseOfTheRecordedNode(t *testing.T) {
 	t.Parallel()
-	folder := os.Getenv("BCOSGATE_GOLDEN")
-	if folder == "" {
-		t.Skip("BCOSGATE_GOLDEN is not set: it names the folder of the node recordings, with fisco3 in it")
-	}
 	e := newWorld(t, 1, -1).endpoint(nil)
 	compared := 0
 	for _, name := range []string{"envelope.txt", "lookup.txt", "call.txt", "config.txt", "send.txt"} {
-		file, err := os.Open(filepath.Join(folder, "fisco3", "rpc", name))
+		file, err := os.Open(golden.Path(t, "rpc/"+name))
 		require.NoError(t, err)
 		lines := bufio.NewScanner(file)
 		lines.Buffer(nil, 64<<20)

@@ -41,7 +41,7 @@ var mayImport = map[string][]string{
 	"gateway/client":     {"chain", "batch", "batch/rows"},
 	"certs":              {},
 	"configs":            {},
-	"devchain":           {},
+	"devchain":           {"internal/golden"}, // in tests only
 	"internal":           {"chain/...", "contracts", "batch/...", "gateway/...", "certs", "configs"},
 	"internal/arch":      {},
 	"internal/testkit":   {"certs", "devchain", "devchain/rpc"}, // for tests only

@@ -68,6 +68,19 @@ func Files(t testing.TB, pattern string) []string {
 // GM reports whether the recording is of a GM chain, by its name.
 func GM(name string) bool { return strings.Contains(path.Base(name), "gm") }
 
+// Path is where a recording lies (a file or a folder, with slashes, below that of
+// 3.x). Where only the chosen part is at hand and does not have it, the test is
+// skipped and says so.
+func Path(t testing.TB, name string) string {
+	t.Helper()
+	dir, whole := folder()
+	file := filepath.Join(dir, filepath.FromSlash(name))
+	if _, err := os.Stat(file); err != nil && !whole {
+		t.Skipf("the small part of the recordings has no %s; %s names the folder of all of them", name, Variable)
+	}
+	return file
+}
+
 // Read gives a whole file.
 func Read(t testing.TB, name string) []byte {
 	t.Helper()

@@ -121,7 +121,7 @@ func (c *Config) checkAccounts(found *problems) {
 				found.add(key+".file", "%s is no file", a.File)
 			}
 		default:
-			if reason := fileReason(a.File); reason != "" {
+			if reason := found.fileReason(a.File); reason != "" {
 				found.add(key+".file", "%s; with create: true a new key would be made", reason)
 			}
 		}
@@ -214,7 +214,7 @@ func (t TargetTLS) check(found *problems, key string) {
 	case t.Dir != "":
 		files := filesOf(t.Dir)
 		for _, path := range []string{files.CA, files.Cert, files.Key} {
-			if reason := fileReason(path); reason != "" {
+			if reason := found.fileReason(path); reason != "" {
 				found.add(key+".dir", "%s; the folder is the sdk folder of the chain, with ca.crt, sdk.crt and sdk.key", reason)
 			}
 		}
@@ -287,13 +287,17 @@ func requireFile(found *problems, key, path string) {
 	if path == "" {
 		return
 	}
-	if reason := fileReason(path); reason != "" {
+	if reason := found.fileReason(path); reason != "" {
 		found.add(key, "%s", reason)
 	}
 }
 
-// fileReason says why path is no file that can be read; empty when it is one.
-func fileReason(path string) string {
+// fileReason says why path is no file that can be read; empty when it is one, or
+// when files are not looked at.
+func (p *problems) fileReason(path string) string {
+	if p.noFiles {
+		return ""
+	}
 	file, err := os.Open(path)
 	if err != nil {
 		switch {

@@ -26,7 +26,16 @@ import (
 // of a wrong type and a value that makes no sense are errors, and all of them are
 // reported at once: the error is always *ProblemsError.
 func Load(path string, flags *pflag.FlagSet) (Config, error) {
-	found := &problems{sources: map[string]string{}}
+	return loadWith(path, flags, &problems{sources: map[string]string{}})
+}
+
+// LoadWithoutFiles is Load for a program that looks at the named files itself: a
+// file that is missing or cannot be read is no problem here.
+func LoadWithoutFiles(path string, flags *pflag.FlagSet) (Config, error) {
+	return loadWith(path, flags, &problems{sources: map[string]string{}, noFiles: true})
+}
+
+func loadWith(path string, flags *pflag.FlagSet, found *problems) (Config, error) {
 	cfg := Default()
 	v, err := read(path, flags, found.sources)
 	if err != nil {

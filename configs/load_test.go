@@ -401,3 +401,17 @@ func FuzzLoad(f *testing.F) {
 		}
 	})
 }
+
+func TestLoadWithoutFilesLeavesOnlyTheFilesOut(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "gateway.yaml")
+	require.NoError(t, os.WriteFile(path, []byte(minimal), 0o600))
+	_, err := Load(path, nil)
+	requireProblems(t, err, "accounts[0].file: account.pem does not exist", "targets[0].tls.dir: ca.crt does not exist")
+	cfg, err := LoadWithoutFiles(path, nil)
+	require.NoError(t, err)
+	require.Equal(t, filepath.Join(filepath.Dir(path), "sdk", "sdk.key"), cfg.Targets[0].TLS.Key)
+	require.NoError(t, os.WriteFile(path, []byte(minimal+"log: {level: loud}\n"), 0o600))
+	_, err = LoadWithoutFiles(path, nil)
+	requireProblems(t, err, `log.level: "loud" is not among`)
+}

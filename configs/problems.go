@@ -52,6 +52,7 @@ func (e *ProblemsError) Error() string {
 type problems struct {
 	list    []Problem
 	sources map[string]string // by key
+	noFiles bool              // files are not looked at
 }
 
 func (p *problems) add(key, format string, args ...any) {

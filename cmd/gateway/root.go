@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -29,6 +30,9 @@ func execute(ctx context.Context, args []string, out, err io.Writer) int {
 	root.SetOut(out)
 	root.SetErr(err)
 	if failure := root.ExecuteContext(ctx); failure != nil {
+		if status, ok := errors.AsType[exitStatus](failure); ok {
+			return int(status)
+		}
 		fmt.Fprintf(err, "gateway: %s\n", failure)
 		return exitFailed
 	}
@@ -48,6 +52,8 @@ Exit codes: 0 stopped in order, 1 failed (the reason is on stderr), 130 stopped
 at once by a second interrupt.`,
 		Example: `  gateway serve --config configs/gateway.yaml
   gateway config check --config configs/gateway.yaml
+  gateway doctor
+  gateway chain auth show
   gateway version`,
 		SilenceUsage:      true,
 		SilenceErrors:     true,
@@ -58,7 +64,7 @@ at once by a second interrupt.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w; see: %s --help", err, cmd.CommandPath())
 	})
-	root.AddCommand(p.serveCommand(), p.configCommand(), versionCommand())
+	root.AddCommand(p.serveCommand(), p.configCommand(), p.doctorCommand(), p.chainCommand(), versionCommand())
 	return root
 }
 

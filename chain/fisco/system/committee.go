@@ -110,8 +110,8 @@ func (c Committee) ProposeVoteComputer(computer common.Address, blocks uint64) (
 
 // ProposeDeployAuthType wants the list of deployers to be a white or a black list.
 func (c Committee) ProposeDeployAuthType(t AuthType, blocks uint64) (Write[Decision], error) {
-	if err := c.checkAuthType("createSetDeployAuthTypeProposal", t); err != nil {
-		return Write[Decision]{}, err
+	if t > AuthBlackList { // AuthNone gives the permission to everybody again
+		return Write[Decision]{}, c.invalid("createSetDeployAuthTypeProposal", "deploy type %s is not known", t)
 	}
 	return c.propose("createSetDeployAuthTypeProposal(uint8,uint256)", uint64(t), blocks)
 }

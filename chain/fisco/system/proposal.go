@@ -21,7 +21,7 @@ type Governor struct {
 
 // CommitteeInfo is the committee and its thresholds, both in percent: of all
 // weights that must have voted, and of those that must have voted for a proposal.
-// Where both are 0 a single governor decides alone.
+// Where participation is 0 a single governor decides alone.
 type CommitteeInfo struct {
 	Participation uint8
 	Win           uint8

@@ -65,7 +65,7 @@ func TestRefusedBeforeSending(t *testing.T) {
 		"proposed removal":                 func(c *Contracts) op { return act(c.Committee().ProposeRemoval(short, 1)) },
 		"participation above 100":          func(c *Contracts) op { return act(c.Committee().ProposeRate(101, 1, 1)) },
 		"win rate above 100":               func(c *Contracts) op { return act(c.Committee().ProposeRate(1, 101, 1)) },
-		"proposed deploy type none":        func(c *Contracts) op { return act(c.Committee().ProposeDeployAuthType(AuthNone, 1)) },
+		"proposed deploy type 3":           func(c *Contracts) op { return act(c.Committee().ProposeDeployAuthType(3, 1)) },
 		"deploy type none":                 func(c *Contracts) op { return act(c.AuthManager().SetDeployAuthType(AuthNone)) },
 		"method type 3":                    func(c *Contracts) op { return act(c.AuthManager().SetMethodAuthType(other, selector, 3)) },
 		"contract status 3":                func(c *Contracts) op { return act(c.AuthManager().SetContractStatus(other, 3)) },

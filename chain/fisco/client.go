@@ -49,16 +49,6 @@ func newClient(cfg DialConfig) *Client {
 	return c
 }
 
-var _ interface {
-	chain.HeadReader
-	chain.Caller
-	chain.Sender
-	chain.ReceiptReader
-	chain.BlockReader
-	chain.CodeReader
-	chain.Identifier
-} = (*Client)(nil)
-
 // Group is what the node said last of the group: in the handshake, or in a
 // notification since.
 func (c *Client) Group() result.GroupInfo {

@@ -24,16 +24,6 @@ type HTTPClient struct {
 	url  string
 }
 
-var _ interface {
-	chain.HeadReader
-	chain.Caller
-	chain.Sender
-	chain.ReceiptReader
-	chain.BlockReader
-	chain.CodeReader
-	chain.Identifier
-} = (*HTTPClient)(nil)
-
 // httpConns is how many idle connections an HTTPClient keeps.
 const httpConns = 16
 

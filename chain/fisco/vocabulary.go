@@ -17,6 +17,19 @@ import (
 	"github.com/bcosgate/bcosgate/chain/fisco/tx"
 )
 
+// abilities are those of package chain that a connection of either kind has.
+type abilities interface {
+	chain.HeadReader
+	chain.Caller
+	chain.Sender
+	chain.ReceiptReader
+	chain.BlockReader
+	chain.CodeReader
+	chain.Identifier
+}
+
+var _, _ abilities = (*Client)(nil), (*HTTPClient)(nil)
+
 // The methods of this file speak package chain's vocabulary: what all families
 // of chains have in common, with every answer checked against the question.
 

@@ -47,9 +47,8 @@ func (e *notExecutedError) Error() string {
 
 func (e *notExecutedError) Unwrap() error { return e.err }
 
-// Transact implements system.Transactor. After a lost connection it goes on with
-// the same bytes over the next one. Once a node may have them the error is an
-// *unknownError, unless it is proven that they cannot land.
+// Transact implements system.Transactor. Once a node may have the bytes the error
+// is an *unknownError, unless it is proven that they cannot land.
 func (s *sender) Transact(ctx context.Context, intent chain.Intent) (chain.Receipt, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
@@ -62,27 +61,16 @@ func (s *sender) Transact(ctx context.Context, intent chain.Intent) (chain.Recei
 		return chain.Receipt{}, err
 	}
 	s.announce(signed)
-	exposed := false // a node may have the bytes
-	for {
-		client, err := s.session.Client(ctx)
-		if err == nil {
-			var receipt chain.Receipt
-			if receipt, err = client.Submit(ctx, signed); err == nil {
-				return receipt, nil
-			}
-			exposed = exposed || !chain.Unsent(err)
-			switch {
-			case chain.Unsent(err) && chain.Is(err, chain.KindExpired):
-				return chain.Receipt{}, &notExecutedError{signed.Hash, err}
-			case client.Err() != nil && ctx.Err() == nil:
-				continue // the connection broke: the session makes another
-			}
-		}
-		if exposed {
-			return chain.Receipt{}, &unknownError{signed, err}
-		}
-		return chain.Receipt{}, unsent(signed.Hash, err)
+	receipt, err := s.session.Submit(ctx, signed)
+	switch {
+	case err == nil:
+		return receipt, nil
+	case !chain.Unsent(err):
+		return chain.Receipt{}, &unknownError{signed, err}
+	case chain.Is(err, chain.KindExpired):
+		return chain.Receipt{}, &notExecutedError{signed.Hash, err}
 	}
+	return chain.Receipt{}, unsent(signed.Hash, err)
 }
 
 // unsent is the error of a transaction that no node has. One that a node refused

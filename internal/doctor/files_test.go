@@ -85,30 +85,40 @@ func TestFilesOfATarget(t *testing.T) {
 	require.Equal(t, []Code{FileUnreadable, FileUnreadable, FileUnreadable}, codes(Report{Findings: findings}))
 }
 
+// copyOf gives a copy of a recorded file, as the file system of a user has it.
+func copyOf(t *testing.T, name string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), filepath.Base(name))
+	require.NoError(t, os.WriteFile(path, golden.Read(t, name), 0o600))
+	return path
+}
+
 // The recorded files of real chains are known for what they are.
-func TestRecordedFiles(t *testing.T) {
+func TestRecordedCertificates(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	local := func(name string) string {
-		path := filepath.Join(dir, filepath.Base(name))
-		require.NoError(t, os.WriteFile(path, golden.Read(t, name), 0o600))
-		return path
-	}
 	for _, name := range golden.Files(t, "tls/gm/*.crt") {
-		_, wrong := readCertificates(local(name), time.Now())
+		_, wrong := readCertificates(copyOf(t, name), time.Now())
 		require.Equal(t, []Code{CertificateGM}, codes(Report{Findings: wrong}), name)
 	}
+	for _, name := range golden.Files(t, "tls/std/sdk.crt") {
+		chain, _ := readCertificates(copyOf(t, name), time.Now())
+		require.Len(t, chain, 1)
+		cas, _ := readCertificates(copyOf(t, filepath.ToSlash(filepath.Dir(name))+"/ca.crt"), time.Now())
+		require.True(t, signs(cas, chain, chain[0].NotBefore.Add(time.Hour)))
+	}
+}
+
+func TestRecordedKeys(t *testing.T) {
+	t.Parallel()
+	golden.Path(t, "tls/std/sdk.key") // keys are in none but the whole recordings
 	for _, name := range golden.Files(t, "tls/gm/*.key") {
-		_, wrong := readKey(local(name))
+		_, wrong := readKey(copyOf(t, name))
 		require.Equal(t, []Code{KeyGM}, codes(Report{Findings: wrong}), name)
 	}
 	for _, name := range golden.Files(t, "tls/std/sdk.crt") {
-		chain, _ := readCertificates(local(name), time.Now())
-		require.Len(t, chain, 1)
-		key, wrong := readKey(local(filepath.ToSlash(filepath.Dir(name)) + "/sdk.key"))
+		chain, _ := readCertificates(copyOf(t, name), time.Now())
+		key, wrong := readKey(copyOf(t, filepath.ToSlash(filepath.Dir(name))+"/sdk.key"))
 		require.Empty(t, wrong)
 		require.True(t, fits(key, chain[0]))
-		cas, _ := readCertificates(local(filepath.ToSlash(filepath.Dir(name))+"/ca.crt"), time.Now())
-		require.True(t, signs(cas, chain, chain[0].NotBefore.Add(time.Hour)))
 	}
 }

@@ -24,38 +24,56 @@ import (
 // Variable names the folder of the recordings.
 const Variable = "BCOSGATE_GOLDEN"
 
-// folder finds the recordings of 3.x nodes, and whether they are whole.
-func folder() (dir string, whole bool) {
+// source says which recordings are at hand.
+type source int
+
+const (
+	small source = iota // the chosen part
+	whole               // all that the tests were written with
+	named               // a folder that somebody named; it may hold others, or some only
+)
+
+// folder finds the recordings of 3.x nodes.
+func folder() (dir string, from source) {
 	_, self, _, _ := runtime.Caller(0)
 	here := filepath.Dir(self)
-	if named := os.Getenv(Variable); named != "" {
-		return filepath.Join(named, "fisco3"), true
+	if folder := os.Getenv(Variable); folder != "" {
+		return filepath.Join(folder, "fisco3"), named
 	}
 	beside := filepath.Join(here, "..", "..", "..", "shared", "golden", "fisco3")
 	if _, err := os.Stat(beside); err == nil {
-		return beside, true
+		return beside, whole
 	}
-	return filepath.Join(here, "testdata", "fisco3"), false
+	return filepath.Join(here, "testdata", "fisco3"), small
 }
 
-// Whole reports whether all recordings are there, not only the chosen part. A
-// test that counts what it saw asks this first.
+// Whole reports whether the recordings are all those that the tests were written
+// with. A test that requires to have seen something asks this first.
 func Whole() bool {
-	_, whole := folder()
-	return whole
+	_, from := folder()
+	return from == whole
+}
+
+// Small reports whether only the chosen part is at hand.
+func Small() bool {
+	_, from := folder()
+	return from == small
 }
 
 // Files gives the names (with slashes, below the folder of 3.x) that match a
-// pattern of path.Match, for example "rpc/*.txt". It fails the test when there
-// is none.
+// pattern of path.Match, for example "rpc/*.txt". Where there is none the test
+// fails; it is skipped, and says so, when the folder is one that somebody named.
 func Files(t testing.TB, pattern string) []string {
 	t.Helper()
-	dir, whole := folder()
-	if !whole {
+	dir, from := folder()
+	if from == small {
 		t.Logf("neither %s nor ../shared/golden is there: using the small part in testdata", Variable)
 	}
 	found, err := filepath.Glob(filepath.Join(dir, filepath.FromSlash(pattern)))
 	require.NoError(t, err)
+	if len(found) == 0 && from == named {
+		t.Skipf("no recordings %s in %s", pattern, dir)
+	}
 	require.NotEmpty(t, found, "no recordings %s in %s", pattern, dir)
 	for i, f := range found {
 		rel, err := filepath.Rel(dir, f)
@@ -69,16 +87,23 @@ func Files(t testing.TB, pattern string) []string {
 func GM(name string) bool { return strings.Contains(path.Base(name), "gm") }
 
 // Path is where a recording lies (a file or a folder, with slashes, below that of
-// 3.x). Where only the chosen part is at hand and does not have it, the test is
-// skipped and says so.
+// 3.x). Where it is missing, from the chosen part or from a folder that somebody
+// named, the test is skipped and says so.
 func Path(t testing.TB, name string) string {
 	t.Helper()
-	dir, whole := folder()
+	dir, from := folder()
 	file := filepath.Join(dir, filepath.FromSlash(name))
-	if _, err := os.Stat(file); err != nil && !whole {
-		t.Skipf("the small part of the recordings has no %s; %s names the folder of all of them", name, Variable)
+	if _, err := os.Stat(file); err != nil && from != whole {
+		t.Skipf("there is no recording %s in %s", name, dir)
 	}
 	return file
+}
+
+// Has reports whether there is a recording of that name.
+func Has(name string) bool {
+	dir, _ := folder()
+	_, err := os.Stat(filepath.Join(dir, filepath.FromSlash(name)))
+	return err == nil
 }
 
 // Read gives a whole file.

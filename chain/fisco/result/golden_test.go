@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"maps"
-	"os"
 	"reflect"
 	"regexp"
 	"slices"
@@ -87,16 +86,12 @@ func (s seen) lossless(t *testing.T, where, kind string, data []byte, c codec) a
 	value, encoded, err := c(data)
 	require.NoError(t, err, "%s: %s", where, kind)
 	require.Equal(t, meaning(t, data), meaning(t, encoded), "%s: %s", where, kind)
-	if ours() { // others may have members of other versions
+	if golden.Whole() { // others may have members of other versions
 		requireNoExtra(t, where, reflect.ValueOf(value))
 	}
 	s[kind]++
 	return value
 }
-
-// ours reports whether the recordings are those that this test was written with,
-// or a part of them.
-func ours() bool { return os.Getenv(golden.Variable) == "" }
 
 // require says what was seen, and requires of our recordings, if they are whole,
 // that it was every kind.
@@ -104,7 +99,7 @@ func (s seen) require(t *testing.T, kinds ...string) {
 	t.Helper()
 	t.Log(s)
 	require.NotEmpty(t, s)
-	if ours() && golden.Whole() {
+	if golden.Whole() {
 		for _, kind := range kinds {
 			require.NotZero(t, s[kind], kind)
 		}

@@ -21,7 +21,14 @@ import (
 //
 // Send asks once; Submit goes on until the outcome is known.
 func (m *Methods) Send(ctx context.Context, signed chain.SignedTx) (chain.Receipt, error) {
-	_, receipt, err := m.send(ctx, signed, false)
+	t, err := tx.Decode(m.suite, signed.Raw)
+	if err == nil && t.Hash != signed.Hash {
+		err = &chain.Error{Kind: chain.KindInvalid, Sent: chain.SentNo, Op: opSend, Msg: fmt.Sprintf("the transaction hashes to %s, not to %s", t.Hash, signed.Hash)}
+	}
+	if err != nil {
+		return chain.Receipt{}, m.at(err)
+	}
+	_, receipt, err := m.send(ctx, &t, signed.Raw, false)
 	return receipt, err
 }
 
@@ -34,42 +41,26 @@ func (m *Methods) SendTransaction(ctx context.Context, raw []byte, proof bool) (
 	if err != nil {
 		return result.Receipt{}, m.at(err)
 	}
-	full, _, err := m.send(ctx, chain.SignedTx{Hash: t.Hash, Raw: raw}, proof)
+	full, _, err := m.send(ctx, &t, raw, proof)
 	return full, err
 }
 
-func (m *Methods) send(ctx context.Context, signed chain.SignedTx, proof bool) (result.Receipt, chain.Receipt, error) {
-	if err := m.check(signed); err != nil {
-		return result.Receipt{}, chain.Receipt{}, m.at(err)
+// send sends the bytes of a transaction that was decoded from them.
+func (m *Methods) send(ctx context.Context, t *tx.Transaction, raw []byte, proof bool) (result.Receipt, chain.Receipt, error) {
+	if t.Data.ChainID != m.chainID || t.Data.GroupID != m.group {
+		return result.Receipt{}, chain.Receipt{}, m.at(&chain.Error{Kind: chain.KindWrongChain, Sent: chain.SentNo, Op: opSend,
+			Msg: fmt.Sprintf("the transaction is for group %s of chain %s, the node serves group %s of chain %s", t.Data.GroupID, t.Data.ChainID, m.group, m.chainID)})
 	}
-	answer, err := m.ask(ctx, opSend, m.group, "", jsonrpc.Hex(signed.Raw), proof)
+	answer, err := m.ask(ctx, opSend, m.group, "", jsonrpc.Hex(raw), proof)
 	if err != nil {
 		return result.Receipt{}, chain.Receipt{}, err
 	}
-	full, receipt, err := judgeSend(signed.Hash, answer)
+	full, receipt, err := judgeSend(t.Hash, answer)
 	if err != nil {
 		return full, chain.Receipt{}, m.at(err)
 	}
 	m.carrier.noteHead(receipt.BlockNumber)
 	return full, receipt, nil
-}
-
-// check refuses what the node must not get, or what is not what it says.
-func (m *Methods) check(signed chain.SignedTx) error {
-	refuse := func(kind chain.Kind, msg string) error {
-		return &chain.Error{Kind: kind, Sent: chain.SentNo, Op: opSend, Msg: msg}
-	}
-	t, err := tx.Decode(m.suite, signed.Raw)
-	switch {
-	case err != nil:
-		return err
-	case t.Hash != signed.Hash:
-		return refuse(chain.KindInvalid, fmt.Sprintf("the transaction hashes to %s, not to %s", t.Hash, signed.Hash))
-	case t.Data.ChainID != m.chainID || t.Data.GroupID != m.group:
-		return refuse(chain.KindWrongChain, fmt.Sprintf("the transaction is for group %s of chain %s, the node serves group %s of chain %s",
-			t.Data.GroupID, t.Data.ChainID, m.group, m.chainID))
-	}
-	return nil
 }
 
 const (

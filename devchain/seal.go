@@ -3,6 +3,7 @@ package devchain
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -112,74 +113,120 @@ func (c *Chain) fail(batch []*pending, cause error) {
 	c.pool.stop(err, batch...)
 }
 
-// sealBlock executes a batch, writes the block and everything that follows from it
-// to disk, shows it to readers and answers those who wait.
+// sealBlock executes a batch, signs the block with the keys that are held here and
+// puts it on the chain.
 func (c *Chain) sealBlock(batch []*pending, now time.Time) error {
-	v, err := c.look()
+	head, err := c.newest()
 	if err != nil {
 		return err
 	}
-	parent, totals := v.head, v.totals
-	c.letGo(v)
+	number := head.Number + 1
+	sealer := c.keys[(number/c.cfg.Genesis.LeaderPeriod)%uint64(len(c.keys))].index
+	candidate, err := c.execute(c.hard, c.blockAfter(head, max(now.UnixMilli(), head.Timestamp), sealer), batch)
+	if err != nil {
+		return err
+	}
+	if err := c.sign(candidate.block); err != nil {
+		return err
+	}
+	if err := c.append(candidate); err != nil {
+		return err
+	}
+	c.pool.committed(number, batch, candidate.digests())
+	candidate.finish()
+	c.subs.publish(candidate.head())
+	return nil
+}
 
-	block := &Block{Header: Header{
+// newest is the head, also for the goroutine that makes blocks.
+func (c *Chain) newest() (Head, error) {
+	return read(c, func(v *view) (Head, error) { return v.head, nil })
+}
+
+// blockAfter is the block after parent without what its transactions add.
+func (c *Chain) blockAfter(parent Head, timestamp int64, sealer int) *Block {
+	return &Block{Header: Header{
 		Version:   c.block0.Version,
 		Number:    parent.Number + 1,
 		Parent:    parent.Hash,
-		Timestamp: max(now.UnixMilli(), parent.Timestamp),
+		Timestamp: timestamp,
+		Sealer:    sealer,
 		Sealers:   c.sealers,
 	}}
-	block.Sealer = c.keys[(block.Number/c.cfg.Genesis.LeaderPeriod)%uint64(len(c.keys))].index
+}
 
-	receipts, changes, err := c.execute(block, batch)
+// Candidate is a block that was executed on the newest one and is not on the
+// chain yet.
+type Candidate struct {
+	block    *Block
+	batch    []*pending
+	receipts []*Receipt
+	changes  []flatstate.Change
+}
+
+// Hash is the hash of the block.
+func (x *Candidate) Hash() common.Hash { return x.block.Hash }
+
+func (x *Candidate) head() Head {
+	return Head{Number: x.block.Number, Hash: x.block.Hash, Timestamp: x.block.Timestamp}
+}
+
+func (x *Candidate) digests() []nonceDigest {
+	digests := make([]nonceDigest, len(x.batch))
+	for i, entry := range x.batch {
+		digests[i] = entry.digest
+	}
+	return digests
+}
+
+// finish answers those who wait for the transactions of the block.
+func (x *Candidate) finish() {
+	for i, entry := range x.batch {
+		entry.tx.BlockNumber, entry.tx.Index = x.block.Number, i
+		entry.finish(Result{Transaction: entry.tx, Receipt: x.receipts[i]}, nil)
+	}
+}
+
+// append writes a signed block and everything that follows from it to disk and
+// shows it to readers.
+func (c *Chain) append(x *Candidate) error {
+	totals, err := read(c, func(v *view) (Totals, error) { return v.totals, nil })
 	if err != nil {
 		return err
 	}
-	if err := c.sign(block); err != nil {
-		return err
-	}
-	digests := make([]nonceDigest, len(batch))
-	for i, entry := range batch {
-		digests[i] = entry.digest
-	}
-	if err := c.ledger.write(append(changes, c.records(block, batch, receipts, digests, totals)...)); err != nil {
-		return fmt.Errorf("block %d: %w", block.Number, err)
+	records := c.records(x.block, x.batch, x.receipts, x.digests(), totals)
+	if err := c.ledger.write(slices.Concat(x.changes, records)); err != nil {
+		return fmt.Errorf("block %d: %w", x.block.Number, err)
 	}
 	next, err := c.newView()
 	if err != nil {
 		return err
 	}
 	c.show(next)
-	c.pool.committed(block.Number, batch, digests)
-	for i, entry := range batch {
-		entry.tx.BlockNumber, entry.tx.Index = block.Number, i
-		entry.finish(Result{Transaction: entry.tx, Receipt: receipts[i]}, nil)
-	}
-	c.subs.publish(next.head)
 	return nil
 }
 
-// execute runs the batch on the state of the newest block and fills in what the
-// header says about it.
-func (c *Chain) execute(block *Block, batch []*pending) ([]*Receipt, []flatstate.Change, error) {
+// execute runs the batch on the state of the newest block, until ctx ends, and
+// fills in what the header says about it and its hash.
+func (c *Chain) execute(ctx context.Context, block *Block, batch []*pending) (*Candidate, error) {
 	db := flatstate.New(c.ledger, c.codes)
 	st, err := flatstate.NewStateDB(db)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	env := c.rules
 	env.number, env.time, env.getHash = block.Number, block.Timestamp, blockHashes(c.ledger)
 	x := newExecution(env, st)
 	defer x.close()
-	defer context.AfterFunc(c.hard, x.evm.Cancel)()
+	defer context.AfterFunc(ctx, x.evm.Cancel)()
 
 	var abis []flatstate.Change
 	receipts := make([]*Receipt, len(batch))
 	leaves := make([]common.Hash, len(batch))
 	for i, entry := range batch {
 		r := x.apply(entry.tx, i)
-		if err := c.hard.Err(); err != nil {
-			return nil, nil, err // it was broken off: the receipt is not what it should be
+		if err := ctx.Err(); err != nil {
+			return nil, err // it was broken off: the receipt is not what it should be
 		}
 		receipts[i], leaves[i] = r, r.Hash
 		block.TxHashes = append(block.TxHashes, r.TxHash)
@@ -187,19 +234,20 @@ func (c *Chain) execute(block *Block, batch []*pending) ([]*Receipt, []flatstate
 		if r.ContractAddress != nil && entry.tx.ABI != "" {
 			change, err := c.rememberABI(st.GetCodeHash(*r.ContractAddress), entry.tx.ABI)
 			if err != nil {
-				return nil, nil, err
+				return nil, err
 			}
 			abis = append(change, abis...) // of two in one block the first one counts: it is written last
 		}
 	}
 	root, err := st.Commit(x.rules, block.Number)
 	if err != nil {
-		return nil, nil, fmt.Errorf("state of block %d: %w", block.Number, err)
+		return nil, fmt.Errorf("state of block %d: %w", block.Number, err)
 	}
 	block.TxsRoot = merkleRoot(block.TxHashes)
 	block.ReceiptsRoot = merkleRoot(leaves)
 	block.StateRoot = root
-	return receipts, append(db.Changes(), abis...), nil
+	block.Hash = block.computeHash()
+	return &Candidate{block: block, batch: batch, receipts: receipts, changes: append(db.Changes(), abis...)}, nil
 }
 
 // rememberABI stores the ABI for the code, unless the code has one.
@@ -212,9 +260,8 @@ func (c *Chain) rememberABI(codeHash common.Hash, text string) ([]flatstate.Chan
 	return []flatstate.Change{{Key: key, Value: []byte(text)}}, nil
 }
 
-// sign sets the hash and the signatures of all keys that are held here.
+// sign sets the signatures of all keys that are held here.
 func (c *Chain) sign(block *Block) error {
-	block.Hash = block.computeHash()
 	for _, k := range c.keys {
 		signature, err := crypto.Sign(block.Hash[:], k.key)
 		if err != nil {

@@ -41,6 +41,13 @@ type Config struct {
 	// real node does. Otherwise MinSealTime counts for full blocks, too.
 	SealFull bool
 
+	// Manual makes blocks only when Mine is called; MinSealTime and SealFull do
+	// not count then.
+	Manual bool
+	// Clock tells the time stamps of blocks and of arriving transactions; nil is
+	// time.Now. How long a transaction waits is told by the machine's clock.
+	Clock func() time.Time
+
 	BlockLimit   int64         // window of the block limit, in blocks; 0 is DefaultBlockLimit, at most 5000
 	PoolLimit    int           // most transactions in no block yet; 0 is DefaultPoolLimit
 	TxExpiration time.Duration // how long a transaction may wait for a block; 0 is DefaultTxExpiration
@@ -61,6 +68,9 @@ func (cfg Config) withDefaults() Config {
 	}
 	if cfg.TxExpiration == 0 {
 		cfg.TxExpiration = DefaultTxExpiration
+	}
+	if cfg.Clock == nil {
+		cfg.Clock = time.Now
 	}
 	if cfg.fs == nil {
 		cfg.fs = vfs.Default
@@ -104,7 +114,8 @@ type Chain struct {
 	pool     *pool
 	subs     *subscriptions
 	logger   *slog.Logger
-	stopping chan struct{} // closed by Stop
+	mine     chan chan Head // to the sealer: make a block now, and say what the newest is
+	stopping chan struct{}  // closed by Stop
 	hard     context.Context
 	halt     context.CancelFunc // ends the execution of the block that is being made
 	done     chan struct{}      // closed when the sealer has ended
@@ -131,6 +142,7 @@ func Open(cfg Config) (*Chain, error) {
 		pool:     newPool(cfg.PoolLimit, cfg.BlockLimit),
 		subs:     newSubscriptions(),
 		logger:   cfg.Logger,
+		mine:     make(chan chan Head),
 		stopping: make(chan struct{}),
 		done:     make(chan struct{}),
 	}

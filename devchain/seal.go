@@ -35,7 +35,7 @@ func (c *Chain) SendTransaction(ctx context.Context, raw []byte) (Result, error)
 // here, by the caller's goroutine, and not by the sealer.
 func (c *Chain) submit(raw []byte) (*pending, error) {
 	now := time.Now()
-	tx, refused := readTransaction(raw, c.cfg.Genesis.ChainID, now.UnixMilli())
+	tx, refused := readTransaction(raw, c.cfg.Genesis.ChainID, c.cfg.Clock().UnixMilli())
 	if refused != nil {
 		return nil, refused
 	}
@@ -49,49 +49,85 @@ func (c *Chain) submit(raw []byte) (*pending, error) {
 	return c.pool.add(tx, now)
 }
 
+// Mine makes a block at once of what waits in the pool, at most TxCountLimit
+// transactions, and gives the newest block. When nothing waits no block is made,
+// as on a node. It waits for a block that is being made. The error is ErrStopped
+// when the chain stops, or that of ctx; then a block may still be made.
+func (c *Chain) Mine(ctx context.Context) (Head, error) {
+	answer := make(chan Head, 1)
+	select {
+	case c.mine <- answer:
+	case <-c.done:
+		return Head{}, ErrStopped
+	case <-c.stopping:
+		return Head{}, ErrStopped
+	case <-ctx.Done():
+		return Head{}, ctx.Err()
+	}
+	select {
+	case head := <-answer:
+		return head, nil
+	case <-c.done:
+		return Head{}, ErrStopped
+	case <-ctx.Done():
+		return Head{}, ctx.Err()
+	}
+}
+
 // sealBlocks makes blocks until the chain stops. It is the only goroutine that
 // writes to the ledger.
 func (c *Chain) sealBlocks() {
 	defer close(c.done)
 	var last time.Time // when the last block was begun
 	for {
-		due, any := c.nextBlockAt(last)
-		if !any {
-			select {
-			case <-c.pool.wake:
-				continue
-			case <-c.stopping:
-				return
-			}
-		}
-		if wait := time.Until(due); wait > 0 {
-			timer := time.NewTimer(wait)
-			select {
-			case <-timer.C:
-			case <-c.pool.wake: // perhaps the block is full now
-				timer.Stop()
-				continue
-			case <-c.stopping:
-				timer.Stop()
-				return
-			}
+		mined, more := c.awaitBlock(last)
+		if !more {
+			return
 		}
 		last = time.Now()
 		batch := c.pool.cut(int(c.cfg.Genesis.TxCountLimit), last.Add(-c.cfg.TxExpiration))
-		if len(batch) == 0 {
-			continue
+		if len(batch) > 0 {
+			if err := c.sealBlock(batch, c.cfg.Clock()); err != nil {
+				c.fail(batch, err)
+				return
+			}
 		}
-		if err := c.sealBlock(batch, last); err != nil {
-			c.fail(batch, err)
-			return
+		if mined != nil {
+			mined <- c.Head()
 		}
 	}
 }
 
-// nextBlockAt is when the next block is due; false while nothing waits.
+// awaitBlock waits until a block is due, or Mine asks for one; then mined is
+// where its answer goes. It is false when the chain stops.
+func (c *Chain) awaitBlock(last time.Time) (mined chan<- Head, more bool) {
+	for {
+		due, any := c.nextBlockAt(last)
+		wait := time.Until(due)
+		if any && wait <= 0 {
+			return nil, true
+		}
+		var timer <-chan time.Time // for ever when nothing waits
+		if any {
+			timer = time.After(wait)
+		}
+		select {
+		case <-timer:
+			return nil, true
+		case <-c.pool.wake: // the first one waits, or perhaps the block is full now
+		case mined := <-c.mine:
+			return mined, true
+		case <-c.stopping:
+			return nil, false
+		}
+	}
+}
+
+// nextBlockAt is when the next block is due; false while nothing waits, or only
+// Mine makes blocks.
 func (c *Chain) nextBlockAt(last time.Time) (time.Time, bool) {
 	n, oldest := c.pool.waiting()
-	if n == 0 {
+	if n == 0 || c.cfg.Manual {
 		return time.Time{}, false
 	}
 	if c.cfg.MinSealTime < 0 || c.cfg.SealFull && uint64(n) >= c.cfg.Genesis.TxCountLimit {

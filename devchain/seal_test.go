@@ -134,3 +134,41 @@ func TestSubscription(t *testing.T) {
 	_, open = <-late.C()
 	require.False(t, open)
 }
+
+func TestBlocksOnRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		stamp := time.UnixMilli(1_700_000_000_123)
+		c := newTestChain(t, inMemory, func(cfg *Config) {
+			cfg.Manual, cfg.Genesis.TxCountLimit = true, 2
+			cfg.Clock = func() time.Time { return stamp }
+		})
+		defer c.Close()
+		mine := func() uint64 {
+			head, err := c.Mine(t.Context())
+			require.NoError(t, err)
+			require.Equal(t, c.Head(), head)
+			return head.Number
+		}
+		require.Zero(t, mine(), "no block without a transaction")
+
+		sent := make(chan []*Receipt)
+		go func() { sent <- c.sendAll(c.txs(3)) }()
+		synctest.Wait()
+		time.Sleep(DefaultTxExpiration / 2)
+		require.Zero(t, c.Head().Number, "nothing is sealed unasked")
+		require.EqualValues(t, 1, mine())
+		require.EqualValues(t, 2, mine(), "what did not fit into the first block")
+		require.Len(t, <-sent, 3)
+		block, err := c.BlockByNumber(1)
+		require.NoError(t, err)
+		require.Len(t, block.TxHashes, 2)
+		require.Equal(t, stamp.UnixMilli(), block.Timestamp)
+		tx, err := c.Transaction(block.TxHashes[0])
+		require.NoError(t, err)
+		require.Equal(t, stamp.UnixMilli(), tx.ImportTime)
+
+		require.NoError(t, c.Stop(t.Context()))
+		_, err = c.Mine(t.Context())
+		require.ErrorIs(t, err, ErrStopped)
+	})
+}

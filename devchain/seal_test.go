@@ -154,7 +154,7 @@ func TestBlocksOnRequest(t *testing.T) {
 		sent := make(chan []*Receipt)
 		go func() { sent <- c.sendAll(c.txs(3)) }()
 		synctest.Wait()
-		time.Sleep(DefaultTxExpiration / 2)
+		time.Sleep(10 * DefaultMinSealTime)
 		require.Zero(t, c.Head().Number, "nothing is sealed unasked")
 		require.EqualValues(t, 1, mine())
 		require.EqualValues(t, 2, mine(), "what did not fit into the first block")

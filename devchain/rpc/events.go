@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/hex"
 	"sync"
+
+	"github.com/bcosgate/bcosgate/devchain/faults"
 )
 
 // Statuses of event messages (protocol §7.2).
@@ -105,20 +107,16 @@ func (s *subscriptions) stop() {
 	s.owned.Wait()
 }
 
-func (s *session) subscribe(ctx context.Context, f frame) {
+// subscribe begins a subscription, which pushes nothing before answered is closed.
+func (s *session) subscribe(f frame, answered <-chan struct{}) ([]byte, error) {
 	r, ok := parseSubscribe(f.Payload)
 	switch {
 	case !ok:
-		s.reply(f, eventStatus{Status: eventInvalidParams})
-		return
+		return reply(f, eventStatus{Status: eventInvalidParams})
 	case r.group != s.server.genesis.GroupID:
-		s.reply(f, eventStatus{ID: r.id, Status: eventNoGroup})
-		return
+		return reply(f, eventStatus{ID: r.id, Status: eventNoGroup})
 	}
-	// The answer goes first: the subscription waits until it is in the queue.
-	answered := make(chan struct{})
-	defer close(answered)
-	added := s.events.add(ctx, r.id, func(ctx context.Context) {
+	added := s.events.add(s.ctx, r.id, func(ctx context.Context) {
 		<-answered
 		if err := s.follow(ctx, r); err != nil && ctx.Err() == nil {
 			s.log.Warn("event subscription failed", "id", r.id, "error", err)
@@ -126,20 +124,18 @@ func (s *session) subscribe(ctx context.Context, f frame) {
 		}
 	})
 	if !added {
-		s.reply(f, eventStatus{ID: r.id, Status: eventInvalidRequest})
-		return
+		return reply(f, eventStatus{ID: r.id, Status: eventInvalidRequest})
 	}
-	s.reply(f, eventStatus{ID: r.id, Status: eventOK})
+	return reply(f, eventStatus{ID: r.id, Status: eventOK})
 }
 
-func (s *session) unsubscribe(f frame) {
+func (s *session) unsubscribe(f frame) ([]byte, error) {
 	id, ok := parseUnsubscribe(f.Payload)
 	if !ok {
-		s.reply(f, eventStatus{Status: eventInvalidParams})
-		return
+		return reply(f, eventStatus{Status: eventInvalidParams})
 	}
 	s.events.remove(id)
-	s.reply(f, eventStatus{ID: id, Status: eventOK})
+	return reply(f, eventStatus{ID: id, Status: eventOK})
 }
 
 // follow pushes the logs of r block by block, first those of the past and then
@@ -193,7 +189,16 @@ func (s *session) pushEvent(ctx context.Context, payload any) error {
 	if err != nil {
 		return err
 	}
-	return s.push(ctx, frame{Type: typeEventPush, Payload: text}.bytes())
+	message := s.server.cfg.Faults.Do(ctx, faults.Exchange{
+		Point:  s.server.point(faults.EventPush, faults.WebSocket),
+		Line:   s.line(),
+		Serve:  func(context.Context) []byte { return frame{Type: typeEventPush, Payload: text}.bytes() },
+		Damage: damagedFrame,
+	})
+	if message == nil {
+		return ctx.Err()
+	}
+	return s.push(ctx, message)
 }
 
 // logs are the logs of a block that a filter wants. Those of failed transactions

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+
+	"github.com/bcosgate/bcosgate/devchain/faults"
 )
 
 // Protocol versions of the handshake that a 3.6 or later node speaks.
@@ -19,44 +21,66 @@ const statusNoSubscriber = 3001
 
 var errAMOP = errors.New("AMOP message is cut off")
 
-// handle serves one frame. It does not wait for the ledger; an error ends the
-// session. Types that a client has no business to send are ignored, as a node does.
-func (s *session) handle(ctx context.Context, f frame) error {
+// receive serves one frame. It does not wait for the ledger; an error ends the
+// session.
+func (s *session) receive(ctx context.Context, f frame) error {
+	if f.Type == typeRPC {
+		s.start(ctx, func() []byte { return s.server.answer(ctx, f.Payload, s.way(f)) })
+		return nil
+	}
+	answered := make(chan struct{})
+	defer close(answered)
+	var failure error
+	message := s.server.cfg.Faults.Do(ctx, faults.Exchange{
+		Point: s.server.point(frameName(f.Type), faults.WebSocket),
+		Line:  s.line(),
+		Serve: func(ctx context.Context) []byte {
+			var message []byte
+			message, failure = s.handle(ctx, f, answered)
+			return message
+		},
+		Damage: damagedFrame,
+	})
+	if message != nil {
+		s.send(message, nil)
+	}
+	return failure
+}
+
+// handle serves a frame that is no JSON-RPC request, and gives the answer; nil
+// when there is none. What the answer begins must wait for answered. Types that a
+// client has no business to send are ignored, as a node does.
+func (s *session) handle(ctx context.Context, f frame, answered <-chan struct{}) ([]byte, error) {
 	switch f.Type {
-	case typeRPC:
-		s.start(ctx, func() []byte {
-			return frame{Type: typeReply, Seq: f.Seq, Ext: f.Ext, Payload: s.server.answer(ctx, f.Payload)}.bytes()
-		})
 	case typeHandshake:
-		return s.handshake(f)
+		return s.handshake(ctx, f)
 	case typeEventSubscribe:
-		s.subscribe(ctx, f)
+		return s.subscribe(f, answered)
 	case typeEventUnsubscribe:
-		s.unsubscribe(f)
+		return s.unsubscribe(f)
 	case typeAMOPRequest:
 		topic, err := amopTopic(f.Payload)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		text := fmt.Sprintf("there has no node subscribe this topic, topic: %s", topic)
-		s.send(frame{Type: typeReply, Status: statusNoSubscriber, Seq: f.Seq, Ext: f.Ext, Payload: []byte(text)}.bytes(), nil)
+		return frame{Type: typeReply, Status: statusNoSubscriber, Seq: f.Seq, Ext: f.Ext, Payload: []byte(text)}.bytes(), nil
 	case typeAMOPBroadcast:
 		// Nobody is subscribed. A damaged one stops a real node's WebSocket service.
 		_, err := amopTopic(f.Payload)
-		return err
+		return nil, err
 	}
-	return nil
+	return nil, nil
 }
 
-// reply sends payload back in the frame of a request: same type, seq and ext.
-func (s *session) reply(f frame, payload any) {
+// reply puts payload into the frame of a request: same type, seq and ext.
+func reply(f frame, payload any) ([]byte, error) {
 	text, err := line(payload)
 	if err != nil {
-		s.cancel(err)
-		return
+		return nil, err
 	}
 	f.Payload = text
-	s.send(f.bytes(), nil)
+	return f.bytes(), nil
 }
 
 // amopTopic reads the head of an AMOP payload: 32 bits of version, 16 bits of
@@ -74,7 +98,7 @@ func amopTopic(payload []byte) (string, error) {
 
 // handshake answers a HANDSHAKE frame (protocol §2.3). What cannot be read stays
 // unanswered; versions that do not meet end the session.
-func (s *session) handshake(f frame) error {
+func (s *session) handshake(ctx context.Context, f frame) ([]byte, error) {
 	var offer struct {
 		MinVersion json.RawMessage `json:"minVersion"`
 		MaxVersion json.RawMessage `json:"maxVersion"`
@@ -82,27 +106,26 @@ func (s *session) handshake(f frame) error {
 	}
 	v, err := firstValue(f.Payload)
 	if err != nil || v[0] != '{' || json.Unmarshal(v, &offer) != nil {
-		return nil
+		return nil, nil
 	}
 	lowest, wrongLowest := asInt64(offer.MinVersion)
 	highest, wrongHighest := asInt64(offer.MaxVersion)
 	module, wrongModule := asInt64(offer.ModuleID)
 	// Modules up to 3 are known; an RPC client is 2 and most leave it at that.
 	if wrongLowest != nil || wrongHighest != nil || wrongModule != nil || module < 0 || module > 3 {
-		return nil
+		return nil, nil
 	}
 	if lowest > highestProtocol || highest < lowestProtocol {
-		return errHandshake
+		return nil, errHandshake
 	}
-	head := s.server.ledger.Head()
-	s.reply(f, struct {
+	number := faults.Height(ctx, s.server.ledger.Head().Number)
+	return reply(f, struct {
 		GroupBlockNumber []map[string]uint64 `json:"groupBlockNumber"`
 		GroupInfoList    []groupInfo         `json:"groupInfoList"`
 		ProtocolVersion  int64               `json:"protocolVersion"`
 	}{
-		GroupBlockNumber: []map[string]uint64{{s.server.genesis.GroupID: head.Number}},
+		GroupBlockNumber: []map[string]uint64{{s.server.genesis.GroupID: number}},
 		GroupInfoList:    []groupInfo{s.server.groupInfo()},
 		ProtocolVersion:  min(highest, highestProtocol),
 	})
-	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/bcosgate/bcosgate/devchain"
+	"github.com/bcosgate/bcosgate/devchain/faults"
 )
 
 // Codes of the ledger (protocol §3.2).
@@ -70,12 +71,28 @@ func (s *Server) noGroup(name, group string) *fault {
 		name + ",chain=" + s.genesis.ChainID + ",group=" + group + ",node="}
 }
 
-// answer serves one request and gives the text to send back, whatever came in.
-func (s *Server) answer(ctx context.Context, body []byte) []byte {
+// answer serves one request as the faults let it, and gives the message to send
+// back; nil when nothing is to be sent.
+func (s *Server) answer(ctx context.Context, body []byte, way way) []byte {
 	r, wrong := parseRequest(body)
-	if wrong != nil {
-		return answer{Fault: wrong}.bytes()
-	}
+	return s.cfg.Faults.Do(ctx, faults.Exchange{
+		Point: s.point(r.Method, way.transport),
+		Line:  way.line,
+		Serve: func(ctx context.Context) []byte {
+			if wrong != nil {
+				return way.wrap(answer{Fault: wrong}.bytes())
+			}
+			return way.wrap(s.execute(ctx, r))
+		},
+		Refuse: func(code int, message string) []byte {
+			return way.wrap(answer{ID: r.ID, JSONRPC: r.JSONRPC, Fault: &fault{Code: code, Message: message}}.bytes())
+		},
+		Damage: way.damage,
+	})
+}
+
+// execute runs a request and gives the text of its answer.
+func (s *Server) execute(ctx context.Context, r request) []byte {
 	a := answer{ID: r.ID, JSONRPC: r.JSONRPC}
 	m, known := s.methods[r.Method]
 	if !known {

@@ -7,6 +7,7 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 
 	"github.com/bcosgate/bcosgate/devchain"
+	"github.com/bcosgate/bcosgate/devchain/faults"
 )
 
 func (s *Server) getTransaction(_ context.Context, p params) (any, error) {
@@ -132,8 +133,8 @@ func (s *Server) getBlockHashByNumber(_ context.Context, p params) (any, error) 
 	return hash.Hex(), err
 }
 
-func (s *Server) getBlockNumber(context.Context, params) (any, error) {
-	return s.ledger.Head().Number, nil
+func (s *Server) getBlockNumber(ctx context.Context, _ params) (any, error) {
+	return faults.Height(ctx, s.ledger.Head().Number), nil
 }
 
 func (s *Server) getCode(_ context.Context, p params) (any, error) {

@@ -17,6 +17,7 @@ import (
 	"github.com/coder/websocket"
 
 	"github.com/bcosgate/bcosgate/devchain"
+	"github.com/bcosgate/bcosgate/devchain/faults"
 )
 
 // Node is how a node appears to clients.
@@ -43,6 +44,11 @@ type Config struct {
 	// WriteTimeout is how long a WebSocket peer may take to accept one message
 	// before it is given up; 0 is 30 s.
 	WriteTimeout time.Duration
+
+	// Faults are asked at every connection, request and push; nil has none. A
+	// fault of one node is that of Name.
+	Faults *faults.Set
+	Name   string
 
 	Logger *slog.Logger // nil: no log
 }
@@ -80,6 +86,7 @@ type Server struct {
 	listener net.Listener
 	cancel   context.CancelFunc // ends every session and request at once
 	base     context.Context    // owned by Start and Stop
+	ending   chan struct{}      // closed when Stop begins
 	owned    sync.WaitGroup     // the accept loop and the notifier
 	stopOnce sync.Once
 
@@ -108,7 +115,7 @@ func NewServer(cfg Config) (*Server, error) {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	s := &Server{cfg: cfg, ledger: cfg.Ledger, genesis: cfg.Ledger.Genesis(), log: cfg.Logger,
-		sessions: map[*session]struct{}{}, fresh: map[net.Conn]struct{}{}}
+		ending: make(chan struct{}), sessions: map[*session]struct{}{}, fresh: map[net.Conn]struct{}{}}
 	block0, err := s.genesis.Block()
 	if err != nil {
 		return nil, fmt.Errorf("rpc endpoint: %w", err)
@@ -125,7 +132,7 @@ func (s *Server) Start(l net.Listener) {
 	commits := s.ledger.Subscribe()
 	s.heads = newHeads(s.ledger.Head().Number)
 
-	s.listener = activityListener{l}
+	s.listener = activityListener{l, s.meet}
 	if s.cfg.TLS != nil {
 		s.listener = tls.NewListener(s.listener, s.cfg.TLS)
 	}
@@ -167,6 +174,7 @@ func (s *Server) Stop(ctx context.Context) error {
 }
 
 func (s *Server) stop(ctx context.Context) error {
+	close(s.ending)
 	s.mu.Lock()
 	s.stopping = true
 	var draining sync.WaitGroup
@@ -266,8 +274,8 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	if err != nil || len(body) > maxMessage {
 		panic(http.ErrAbortHandler)
 	}
-	answer := s.answer(r.Context(), body)
-	h.Set("Content-Length", strconv.Itoa(len(answer)))
+	answer, length := s.answerHTTP(r.Context(), body)
+	h.Set("Content-Length", strconv.Itoa(length))
 	_, _ = w.Write(answer) // a client that left needs no answer
 }
 
@@ -327,13 +335,18 @@ func (s *Server) notify(commits <-chan devchain.Head) {
 	}
 }
 
-// announce sends a BLOCK_NOTIFY in the layout of a node (protocol §2.4).
+// announce sends a BLOCK_NOTIFY to every session. It never blocks.
 func (s *Server) announce(number uint64) {
-	payload := fmt.Sprintf("{\n\t\"blockNumber\" : %d,\n\t\"group\" : %q,\n\t\"nodeName\" : %q\n}\n", number, s.genesis.GroupID, s.cfg.Node.ID)
-	data := frame{Type: typeBlockNotify, Payload: []byte(payload)}.bytes()
+	data := s.blockNotice(number)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for session := range s.sessions {
-		session.send(data, nil) // never blocks
+		session.notice(data, number)
 	}
+}
+
+// blockNotice is a BLOCK_NOTIFY in the layout of a node (protocol §2.4).
+func (s *Server) blockNotice(number uint64) []byte {
+	payload := fmt.Sprintf("{\n\t\"blockNumber\" : %d,\n\t\"group\" : %q,\n\t\"nodeName\" : %q\n}\n", number, s.genesis.GroupID, s.cfg.Node.ID)
+	return frame{Type: typeBlockNotify, Payload: []byte(payload)}.bytes()
 }

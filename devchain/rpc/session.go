@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+
+	"github.com/bcosgate/bcosgate/devchain/faults"
 )
 
 // Bounds of one session. A real node has none but the message size; here they
@@ -49,8 +51,9 @@ type session struct {
 	pushes chan struct{} // one for each push in out
 	events subscriptions
 
-	reading atomic.Bool             // the reader waits for the peer, not for us
-	flush   chan struct{}           // closed: the writer sends what is left and closes
+	reading atomic.Bool   // the reader waits for the peer, not for us
+	flush   chan struct{} // closed by finish: the writer sends what is left and closes
+	finish  func()
 	ctx     context.Context         // owned by run; ends with the session
 	cancel  context.CancelCauseFunc // ends it; the first cause is the reason
 
@@ -63,12 +66,14 @@ type session struct {
 func newSession(ctx context.Context, s *Server, ws *websocket.Conn, conn *activityConn) *session {
 	ws.SetReadLimit(maxMessage)
 	ctx, cancel := context.WithCancelCause(ctx)
+	flush := make(chan struct{})
 	return &session{
 		server: s, ws: ws, conn: conn, log: s.log.With("peer", conn.RemoteAddr().String()), ctx: ctx, cancel: cancel,
 		out:    make(chan outgoing, maxRequests+maxPushes+maxNotices),
 		slots:  make(chan struct{}, maxRequests),
 		pushes: make(chan struct{}, maxPushes),
-		flush:  make(chan struct{}),
+		flush:  flush,
+		finish: sync.OnceFunc(func() { close(flush) }),
 	}
 }
 
@@ -76,6 +81,7 @@ func newSession(ctx context.Context, s *Server, ws *websocket.Conn, conn *activi
 var (
 	errSlowReader = errors.New("the peer does not read: too much is waiting to be sent")
 	errSilent     = errors.New("the peer was silent for too long and answers no ping")
+	errHalfOpen   = errors.New("the connection was half-open, as asked for")
 	errHandshake  = errors.New("the handshake offers no protocol version that this node speaks")
 )
 
@@ -115,7 +121,10 @@ func (s *session) drain(ctx context.Context) {
 	}()
 	select {
 	case <-finished:
-		close(s.flush)
+		if s.conn.dead.Load() { // nothing gets through any more
+			s.cancel(errHalfOpen)
+		}
+		s.finish()
 	case <-ctx.Done():
 	}
 }
@@ -130,7 +139,7 @@ func (s *session) read(ctx context.Context) error {
 		}
 		f, err := parseFrame(data)
 		if err == nil {
-			err = s.handle(ctx, f)
+			err = s.receive(ctx, f)
 		}
 		if err != nil {
 			s.log.Warn("session closed", "reason", err)
@@ -141,13 +150,16 @@ func (s *session) read(ctx context.Context) error {
 }
 
 // start runs work in a goroutine of its own, and gives its slot back when the
-// answer it returns is sent. It waits while all slots are taken.
+// message it returns is sent; nil is no message. It waits while all slots are taken.
 func (s *session) start(ctx context.Context, work func() []byte) {
 	select {
 	case s.slots <- struct{}{}:
+		s.startInSlot(work)
 	case <-ctx.Done():
-		return
 	}
+}
+
+func (s *session) startInSlot(work func() []byte) {
 	s.mu.Lock()
 	if s.draining {
 		s.mu.Unlock()
@@ -158,8 +170,34 @@ func (s *session) start(ctx context.Context, work func() []byte) {
 	s.mu.Unlock()
 	go func() {
 		defer s.requests.Done()
-		s.send(work(), func() { <-s.slots })
+		if message := work(); message != nil {
+			s.send(message, func() { <-s.slots })
+		} else {
+			<-s.slots
+		}
 	}()
+}
+
+// notice sends a block notice, or hands it to the fault that strikes it, and never
+// blocks: it takes a slot for a fault, and when there is none the session is closed.
+func (s *session) notice(data []byte, number uint64) {
+	exchange := faults.Exchange{
+		Point:  s.server.point(faults.BlockNotify, faults.WebSocket),
+		Line:   s.line(),
+		Serve:  func(ctx context.Context) []byte { return s.server.blockNotice(faults.Height(ctx, number)) },
+		Damage: damagedFrame,
+	}
+	fault := s.server.cfg.Faults.Strike(exchange.Point)
+	if fault == nil {
+		s.send(data, nil)
+		return
+	}
+	select {
+	case s.slots <- struct{}{}:
+		s.startInSlot(func() []byte { return fault.Carry(s.ctx, exchange) })
+	default:
+		s.cancel(errSlowReader)
+	}
 }
 
 // send queues a message and never blocks: when there is no room the session is

@@ -4,7 +4,6 @@ import (
 	"context"
 	"strings"
 
-	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/crypto"
 
 	"github.com/bcosgate/bcosgate/devchain/flatstate"
@@ -13,7 +12,7 @@ import (
 // Call executes a read on the newest block. The end of ctx ends the execution.
 // The error is an *Error for arguments that cannot be read or a wrong signature.
 func (c *Chain) Call(ctx context.Context, args CallArgs) (CallResult, error) {
-	var from common.Address
+	from := args.From
 	if args.Sign != nil {
 		text := strings.TrimPrefix(args.To, "0x")
 		hash := crypto.Keccak256Hash([]byte(text), args.Input)
@@ -28,8 +27,12 @@ func (c *Chain) Call(ctx context.Context, args CallArgs) (CallResult, error) {
 	}
 	return read(c, func(v *view) (CallResult, error) {
 		result := CallResult{BlockNumber: v.head.Number}
-		if args.To == "" { // no deployment: a call to nothing
-			return result, ctx.Err()
+		m := message{from: from, to: &to, input: args.Input, value: args.Value}
+		if args.To == "" {
+			if !args.Create { // no deployment: a call to nothing
+				return result, ctx.Err()
+			}
+			m.to, m.create = nil, contractAddress(v.head.Number, 0, 0)
 		}
 		st, err := flatstate.NewStateDB(flatstate.New(v, c.codes))
 		if err != nil {
@@ -40,14 +43,14 @@ func (c *Chain) Call(ctx context.Context, args CallArgs) (CallResult, error) {
 		x := newExecution(env, st)
 		defer x.close()
 		defer context.AfterFunc(ctx, x.evm.Cancel)()
-		out := x.run(message{from: from, to: &to, input: args.Input})
+		out := x.run(m)
 		if err := ctx.Err(); err != nil {
 			return CallResult{}, err
 		}
 		if err := st.Error(); err != nil {
 			return CallResult{}, err
 		}
-		result.Status, result.Output = out.status, out.output
+		result.Status, result.Output, result.GasUsed = out.status, out.output, out.gasUsed
 		return result, nil
 	})
 }

@@ -28,10 +28,16 @@ type creations struct {
 	real map[common.Address]common.Address // by alias
 	last map[int]byte                      // the instruction before, by depth, when its result may be an alias
 	salt common.Hash                       // of the CREATE2 that is about to begin
+
+	// nonces keep the aliases of one creator apart. They are not part of the state:
+	// only Ethereum transactions count what a contract creates.
+	nonces map[common.Address]uint64
 }
 
 func newCreations(block uint64, index int) *creations {
-	return &creations{block: block, index: index, real: map[common.Address]common.Address{}, last: map[int]byte{}}
+	return &creations{
+		block: block, index: index, real: map[common.Address]common.Address{}, last: map[int]byte{}, nonces: map[common.Address]uint64{},
+	}
 }
 
 // of is the real address behind an alias, or the address itself.
@@ -81,18 +87,33 @@ func (c *creations) onOpcode(_ uint64, op byte, _, _ uint64, scope tracing.OpCon
 	}
 }
 
-// creationWatch notices that a contract creates another one.
+// creationWatch notices that a contract creates another one. It counts the nonce
+// of the creator as a node does in Ethereum transactions: as part of the creation,
+// so that a creation that fails leaves no trace.
 type creationWatch struct {
 	evmState
-	seen *bool
+	seen    bool
+	creator *common.Address // of the creation that is about to begin
+	nonce   uint64          // of creator when it has begun
 }
 
 // SetNonce is what go-ethereum does first when a contract creates another one.
-func (s creationWatch) SetNonce(addr common.Address, nonce uint64, why tracing.NonceChangeReason) {
+func (s *creationWatch) SetNonce(addr common.Address, nonce uint64, why tracing.NonceChangeReason) {
 	if why == tracing.NonceChangeContractCreator {
-		*s.seen = true
+		s.seen, s.creator, s.nonce = true, &addr, nonce
+		return
 	}
 	s.evmState.SetNonce(addr, nonce, why)
+}
+
+// Snapshot is the first step that a failed creation takes back.
+func (s *creationWatch) Snapshot() int {
+	id := s.evmState.Snapshot()
+	if s.creator != nil {
+		s.evmState.SetNonce(*s.creator, s.nonce, tracing.NonceChangeContractCreator)
+		s.creator = nil
+	}
+	return id
 }
 
 // aliasState is a state in which aliases stand for the real addresses.
@@ -116,9 +137,18 @@ func (s aliasState) GetBalance(a common.Address) *uint256.Int {
 	return s.evmState.GetBalance(s.c.of(a))
 }
 
-func (s aliasState) GetNonce(a common.Address) uint64 { return s.evmState.GetNonce(s.c.of(a)) }
+func (s aliasState) GetNonce(a common.Address) uint64 {
+	if nonce, ok := s.c.nonces[s.c.of(a)]; ok {
+		return nonce
+	}
+	return s.evmState.GetNonce(s.c.of(a))
+}
 
 func (s aliasState) SetNonce(a common.Address, n uint64, why tracing.NonceChangeReason) {
+	if why == tracing.NonceChangeContractCreator {
+		s.c.nonces[s.c.of(a)] = n
+		return
+	}
 	s.evmState.SetNonce(s.c.of(a), n, why)
 }
 
@@ -186,6 +216,6 @@ func (s aliasState) AddLog(log *types.Log) {
 }
 
 var (
-	_ vm.StateDB = creationWatch{}
+	_ vm.StateDB = (*creationWatch)(nil)
 	_ vm.StateDB = aliasState{}
 )

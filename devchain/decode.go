@@ -65,6 +65,7 @@ func decodeTransaction(data []byte) (*Transaction, error) {
 		r.end = r.pos
 	}
 	var kind int64
+	var signed []byte
 	err := firstError(
 		func() error { return octets(2, &tx.DataHash) },
 		func() error { return octets(3, &tx.Signature) },
@@ -72,12 +73,19 @@ func decodeTransaction(data []byte) (*Transaction, error) {
 		func() error { return integer(5, &tx.Attribute) },
 		func() error { return text(8, &tx.ExtraData) },
 		func() error { return long(9, &kind) },
+		func() error { return octets(10, &signed) },
 	)
 	if err != nil {
 		return nil, err
 	}
-	if kind != 0 {
-		return nil, fmt.Errorf("transaction type %d is not supported: only native transactions (type 0) are", kind)
+	switch kind {
+	case typeNative:
+	case typeWeb3:
+		if tx.Ethereum, err = decodeSignedBytes(signed); err != nil {
+			tx.unfit = fmt.Errorf("the Ethereum form of the transaction cannot be read: %w", err)
+		}
+	default:
+		return nil, fmt.Errorf("transaction type %d is not supported: 0 is native, 1 is Ethereum's", kind)
 	}
 	tx.raw = data[:r.end:r.end]
 	return tx, nil
@@ -111,13 +119,19 @@ func readTransaction(data []byte, chainID string, importTime int64) (*Transactio
 			}
 		}
 	}
-	tx.Hash = tx.computeHash()
-	if tx.Version < 0 || len(tx.DataHash) > 0 && !bytes.Equal(tx.DataHash, tx.Hash[:]) {
+	native := tx.Ethereum == nil && tx.unfit == nil
+	if native { // the hash of others is not looked at here
+		tx.Hash = tx.computeHash()
+	}
+	if tx.Version < 0 || native && len(tx.DataHash) > 0 && !bytes.Equal(tx.DataHash, tx.Hash[:]) {
 		return nil, unreadable("boost::wrapexcept<std::invalid_argument>",
 			"transaction hash mismatching, maybe transaction version not support.")
 	}
 	if tx.ChainID != chainID {
 		return nil, unreadable("boost::wrapexcept<bcos::rpc::JsonRpcException>", "Chain ID mismatch!")
+	}
+	if tx.unfit != nil {
+		return nil, unreadable("devchain", tx.unfit.Error())
 	}
 	// A real node takes both and then never makes a block again.
 	if tx.Version > maxTransactionVersion {

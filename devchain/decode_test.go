@@ -56,7 +56,8 @@ func TestReadTransactionRefusals(t *testing.T) {
 		"to with 0X":              {changed(func(tx *Transaction) { tx.To = "0X" + hello }), "transaction to is not hex"},
 		"to in words":             {changed(func(tx *Transaction) { tx.To = "not hex" }), "transaction to is not hex"},
 		"to with an odd length":   {changed(func(tx *Transaction) { tx.To = "0x123" }), "transaction to is not hex"},
-		"a transaction of type 1": {append(bytes.Clone(raw), 0x90, 1), "transaction type 1 is not supported"},
+		"type 1 without a form":   {append(bytes.Clone(raw), 0x90, 1), "the Ethereum form of the transaction cannot be read"},
+		"type 2":                  {append(bytes.Clone(raw), 0x90, 2), "transaction type 2 is not supported"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -19,6 +19,8 @@ func (e *Error) Error() string { return fmt.Sprintf("%s (code %d)", e.Message, e
 const (
 	CodeOther          = -1     // a transaction that cannot be read, or is of another chain
 	CodeInvalidRequest = -32600 // a call that cannot be read
+	CodeInvalidParams  = -32602 // a raw Ethereum transaction that cannot be read, or whose sender has nothing
+	CodeInternal       = -32603 // any other refusal of a raw Ethereum transaction
 )
 
 // ErrNotFound is the answer to a read of a block, transaction, receipt or
@@ -52,9 +54,13 @@ const (
 	StatusBlockLimitCheckFail Status = 10001
 	StatusTxPoolIsFull        Status = 10002
 	StatusAlreadyInTxPool     Status = 10004
+	StatusInvalidChainID      Status = 10006
 	StatusInvalidGroupID      Status = 10007
 	StatusInvalidSignature    Status = 10008
+	StatusPoolTimeout         Status = 10010
 	StatusOverFlowValue       Status = 10012
+	StatusInitCodeTooLong     Status = 10013
+	StatusInsufficientFunds   Status = 10015
 )
 
 // String is the name that a node gives to the status.
@@ -86,12 +92,20 @@ func (s Status) String() string {
 		return "TxPoolIsFull"
 	case StatusAlreadyInTxPool:
 		return "AlreadyInTxPool"
+	case StatusInvalidChainID:
+		return "InvalidChainId"
 	case StatusInvalidGroupID:
 		return "InvalidGroupId"
 	case StatusInvalidSignature:
 		return "InvalidSignature"
+	case StatusPoolTimeout:
+		return "TransactionPoolTimeout"
 	case StatusOverFlowValue:
 		return "OverFlowValue"
+	case StatusInitCodeTooLong:
+		return "MaxInitCodeSizeExceeded"
+	case StatusInsufficientFunds:
+		return "InsufficientFunds"
 	}
 	return fmt.Sprintf("Status(%d)", int(s))
 }
@@ -102,8 +116,9 @@ func refusal(s Status) *Error { return &Error{Code: int(s), Message: s.String()}
 // unreadable is the node's answer to a transaction that it cannot take in: the
 // last two lines of its diagnostic dump, which are the ones that clients read.
 func unreadable(exception, what string) *Error {
-	return &Error{
-		Code:    CodeOther,
-		Message: "Dynamic exception type: " + exception + "\nstd::exception::what: " + what + "\n",
-	}
+	return &Error{Code: CodeOther, Message: dump(exception, what)}
+}
+
+func dump(exception, what string) string {
+	return "Dynamic exception type: " + exception + "\nstd::exception::what: " + what + "\n"
 }

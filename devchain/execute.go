@@ -8,6 +8,7 @@ import (
 	"github.com/ethereum/go-ethereum/core/state"
 	"github.com/ethereum/go-ethereum/core/tracing"
 	"github.com/ethereum/go-ethereum/core/vm"
+	"github.com/ethereum/go-ethereum/crypto"
 	"github.com/ethereum/go-ethereum/params"
 	"github.com/holiman/uint256"
 )
@@ -23,7 +24,8 @@ type message struct {
 	from   common.Address
 	to     *common.Address // nil deploys to create
 	create common.Address
-	index  int // of the transaction in its block; 0 in a read
+	index  int  // of the transaction in its block; 0 in a read
+	web3   bool // contracts that it creates from within get Ethereum's addresses
 	input  []byte
 	value  *big.Int // nil is 0
 }
@@ -38,17 +40,17 @@ type outcome struct {
 
 // execution runs messages on one state, one after another.
 type execution struct {
-	env     blockEnv
-	rules   params.Rules
-	state   *state.StateDB
-	evm     *vm.EVM
-	creates bool // the message that runs has created a contract
+	env   blockEnv
+	rules params.Rules
+	state *state.StateDB
+	evm   *vm.EVM
+	watch *creationWatch // of the message that runs
 }
 
 func newExecution(env blockEnv, st *state.StateDB) *execution {
-	x := &execution{env: env, state: st}
+	x := &execution{env: env, state: st, watch: &creationWatch{evmState: evmState{st, env.builtIns}}}
 	x.rules = env.config.Rules(new(big.Int).SetUint64(env.number), true, uint64(env.time))
-	x.evm = newEVM(env, creationWatch{evmState{st, env.builtIns}, &x.creates}, nil)
+	x.evm = newEVM(env, x.watch, nil)
 	return x
 }
 
@@ -63,9 +65,9 @@ func (x *execution) run(m message) outcome {
 		return outcome{status: StatusNotEnoughCash, output: errorString("Account balance is not enough!")}
 	}
 	snapshot := x.state.Snapshot()
-	x.creates = false
+	x.watch.seen, x.watch.creator = false, nil
 	out := x.runOn(x.evm, m, value)
-	if x.creates {
+	if x.watch.seen && !m.web3 {
 		x.state.RevertToSnapshot(snapshot)
 		snapshot = x.state.Snapshot()
 		out = x.runCreating(m, value)
@@ -177,15 +179,29 @@ func result(ret []byte, gasUsed, base uint64, err error) outcome {
 	return outcome{status: StatusUnknown, gasUsed: gasUsed, output: errorString(err.Error())}
 }
 
+// countNonce moves the nonce of an Ethereum transaction's sender on, whatever
+// becomes of the transaction. A nonce out of order counts as a node counts it.
+func (x *execution) countNonce(tx *Transaction) {
+	nonce := max(tx.Ethereum.Nonce, x.state.GetNonce(tx.Sender)) + 1
+	x.state.SetNonce(tx.Sender, nonce, tracing.NonceChangeEoACall)
+}
+
 // apply executes a transaction as number index of the block and gives its receipt.
 func (x *execution) apply(tx *Transaction, index int) *Receipt {
 	m := message{from: tx.Sender, index: index, input: tx.Input}
-	if tx.Version >= 1 && len(tx.Value) > 2 {
+	switch {
+	case tx.Ethereum != nil:
+		m.web3, m.value = true, tx.Ethereum.Value
+		x.countNonce(tx)
+	case tx.Version >= 1 && len(tx.Value) > 2:
 		m.value, _ = new(big.Int).SetString(tx.Value[2:], 16)
 	}
-	if tx.To == "" {
+	switch {
+	case tx.To == "" && m.web3:
+		m.create = crypto.CreateAddress(tx.Sender, tx.Ethereum.Nonce)
+	case tx.To == "":
 		m.create = contractAddress(x.env.number, index, 0)
-	} else {
+	default:
 		to, _ := parseAddress(tx.To) // checked when the transaction arrived
 		m.to = &to
 	}

@@ -40,6 +40,7 @@ type pool struct {
 	byNonce  map[nonceDigest]*pending // the same
 	queue    []*pending               // in order of arrival, without those in the block that is being made
 	consumed *nonceWindow
+	accounts accountNonces
 }
 
 func newPool(limit int, blockLimit int64) *pool {
@@ -50,6 +51,7 @@ func newPool(limit int, blockLimit int64) *pool {
 		byHash:     map[common.Hash]*pending{},
 		byNonce:    map[nonceDigest]*pending{},
 		consumed:   newNonceWindow(blockLimit),
+		accounts:   newAccountNonces(),
 	}
 }
 
@@ -95,12 +97,17 @@ func (p *pool) add(tx *Transaction, now time.Time) (*pending, error) {
 	case len(p.byHash) >= p.limit:
 		return nil, refusal(StatusTxPoolIsFull)
 	}
+	return p.take(tx, digest, now), nil
+}
+
+// take puts a transaction that has been checked at the end of the queue.
+func (p *pool) take(tx *Transaction, digest nonceDigest, now time.Time) *pending {
 	entry := &pending{tx: tx, digest: digest, arrived: now, done: make(chan struct{})}
 	p.byHash[tx.Hash] = entry
 	p.byNonce[digest] = entry
 	p.queue = append(p.queue, entry)
 	p.poke()
-	return entry, nil
+	return entry
 }
 
 // waiting gives the number of queued transactions and the arrival of the oldest.
@@ -129,7 +136,7 @@ func (p *pool) cut(n int, oldest time.Time) (batch []*pending) {
 	kept := p.queue[:0]
 	for _, entry := range p.queue {
 		switch {
-		case entry.arrived.Before(oldest), entry.tx.BlockLimit <= int64(p.head):
+		case entry.arrived.Before(oldest), entry.tx.Ethereum == nil && entry.tx.BlockLimit <= int64(p.head):
 			p.forget(entry)
 			dropped = append(dropped, entry)
 		case len(batch) < n:
@@ -158,6 +165,7 @@ func (p *pool) committed(number uint64, batch []*pending, digests []nonceDigest)
 	defer p.mu.Unlock()
 	for _, entry := range batch {
 		p.forget(entry)
+		p.accounts.executed(entry.tx)
 	}
 	p.consumed.add(number, digests)
 	p.head = number

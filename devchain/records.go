@@ -132,6 +132,9 @@ func decodeStoredTransaction(data []byte, number uint64, index int) (*Transactio
 		return nil, err
 	}
 	tx, err := decodeTransaction(s.Raw)
+	if err == nil {
+		err = tx.unfit
+	}
 	if err != nil {
 		return nil, fmt.Errorf("ledger: transaction %d of block %d is damaged: %w", index, number, err)
 	}

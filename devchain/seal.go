@@ -39,6 +39,9 @@ func (c *Chain) submit(raw []byte) (*pending, error) {
 	if refused != nil {
 		return nil, refused
 	}
+	if tx.Ethereum != nil {
+		return c.submitTyped(tx, now)
+	}
 	if err := c.pool.precheck(tx, c.cfg.Genesis.GroupID); err != nil {
 		return nil, err
 	}

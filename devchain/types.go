@@ -1,10 +1,18 @@
 package devchain
 
-import "github.com/ethereum/go-ethereum/common"
+import (
+	"math/big"
 
-// Transaction is a decoded native transaction with everything that came over
-// the wire (protocol section 4.2) and what the chain worked out about it.
-// It is not changed after it was decoded and may be shared.
+	"github.com/ethereum/go-ethereum/common"
+)
+
+// Transaction is a decoded transaction with everything that came over the wire
+// (protocol section 4.2) and what the chain worked out about it. It is not changed
+// after it was decoded and may be shared.
+//
+// One that came as a raw Ethereum transaction has version 0, neither group nor
+// block limit, its chain id in decimal and its nonce in 0x-hex, and its prices are
+// set although it has version 0.
 type Transaction struct {
 	Version              int32
 	ChainID              string
@@ -27,13 +35,17 @@ type Transaction struct {
 	ExtraData  string
 	ImportTime int64 // milliseconds since 1970, set when the transaction arrived here
 
-	Hash   common.Hash    // keccak-256 of section 4.3
+	// Ethereum is what the raw Ethereum transaction said; nil in a native transaction.
+	Ethereum *EthereumTransaction
+
+	Hash   common.Hash    // of section 4.3, or the hash that Ethereum gives it
 	Sender common.Address // recovered from the signature
 
 	BlockNumber uint64 // 0 while it is in no block
 	Index       int    // place in its block
 
-	raw []byte // the TARS bytes, without what may follow them
+	raw   []byte // the TARS bytes, without what may follow them
+	unfit error  // of type 1, but its Ethereum form cannot be read
 }
 
 // Raw is the TARS form as it came over the wire. It must not be changed.
@@ -129,11 +141,15 @@ type Result struct {
 // CallArgs is a read: nothing is written. To and Input are those of the
 // contract; To is a text as in a transaction, and empty calls nothing.
 // With Sign, a signature over keccak-256(To without 0x ‖ Input) in the form of a
-// transaction's, the recovered account is the sender, else the zero address.
+// transaction's, the recovered account is the sender, else it is From.
 type CallArgs struct {
 	To    string
 	Input []byte
 	Sign  []byte
+
+	From   common.Address
+	Value  *big.Int // nil is 0
+	Create bool     // an empty To runs Input as the code of a deployment
 }
 
 // CallResult is the answer to a read, made on the state of block BlockNumber.
@@ -142,4 +158,11 @@ type CallResult struct {
 	BlockNumber uint64
 	Status      Status
 	Output      []byte
+	GasUsed     uint64
+}
+
+// Account is what the chain keeps about an account, besides code and storage.
+type Account struct {
+	Nonce   uint64 // of its next Ethereum transaction; native ones do not count
+	Balance *big.Int
 }

@@ -99,10 +99,10 @@ func (p *pool) upcoming(addr common.Address) (nonce uint64, any bool) {
 	return nonce, any
 }
 
-// drop throws a transaction out that was cut for a block.
-func (p *pool) drop(entry *pending) {
-	p.mu.Lock()
-	p.forget(entry)
-	p.mu.Unlock()
-	entry.finish(Result{Transaction: entry.tx, Dropped: true}, nil)
+// outlived tells whether a transaction that waits can never be executed any more.
+func (p *pool) outlived(tx *Transaction) bool {
+	if tx.Ethereum != nil {
+		return p.nonceUsed(tx)
+	}
+	return tx.BlockLimit <= int64(p.head)
 }

@@ -151,6 +151,7 @@ func Open(cfg Config) (*Chain, error) {
 		builtIns: newBuiltIns(),
 		gasLimit: cfg.Genesis.GasLimit,
 	}
+	c.pool.nonceUsed = c.nonceUsed
 	c.hard, c.halt = context.WithCancel(context.Background())
 	var err error
 	if c.keys, err = placeKeys(cfg.NodeKeys, c.sealers); err != nil {

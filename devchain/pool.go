@@ -31,7 +31,8 @@ func (p *pending) finish(result Result, err error) {
 type pool struct {
 	limit      int
 	blockLimit int64
-	wake       chan struct{} // one token: something changed that the sealer waits for
+	wake       chan struct{}           // one token: something changed that the sealer waits for
+	nonceUsed  func(*Transaction) bool // of an Ethereum transaction, as of the newest block
 
 	mu       sync.Mutex
 	running  bool
@@ -136,7 +137,7 @@ func (p *pool) cut(n int, oldest time.Time) (batch []*pending) {
 	kept := p.queue[:0]
 	for _, entry := range p.queue {
 		switch {
-		case entry.arrived.Before(oldest), entry.tx.Ethereum == nil && entry.tx.BlockLimit <= int64(p.head):
+		case entry.arrived.Before(oldest), p.outlived(entry.tx):
 			p.forget(entry)
 			dropped = append(dropped, entry)
 		case len(batch) < n:

@@ -167,22 +167,13 @@ func (c *Chain) Storage(addr common.Address, slot common.Hash) (common.Hash, err
 	return read(c, func(v *view) (common.Hash, error) { return flatstate.New(v, nil).Storage(addr, slot) })
 }
 
-// dropUsed takes those Ethereum transactions out of a batch whose nonce was used
-// up while they waited, and tells their senders.
-func (c *Chain) dropUsed(batch []*pending) ([]*pending, error) {
-	kept := batch[:0]
-	for i, entry := range batch {
-		if eth := entry.tx.Ethereum; eth != nil {
-			account, err := readAccount(c.ledger, entry.tx.Sender)
-			if err != nil {
-				return append(kept, batch[i:]...), err
-			}
-			if eth.Nonce < account.Nonce {
-				c.pool.drop(entry)
-				continue
-			}
-		}
-		kept = append(kept, entry)
+// nonceUsed tells whether the nonce of an Ethereum transaction was used up while
+// it waited. The sealer's view is asked: that of all blocks.
+func (c *Chain) nonceUsed(tx *Transaction) bool {
+	account, err := readAccount(c.ledger, tx.Sender)
+	if err != nil {
+		c.logger.Error("the nonce of an account could not be read", "account", tx.Sender, "error", err)
+		return false // executing the transaction meets the same fault
 	}
-	return kept, nil
+	return tx.Ethereum.Nonce < account.Nonce
 }

@@ -102,6 +102,9 @@ func transactionOf(tx *devchain.Transaction) transactionResult {
 		res.Value, res.GasPrice, res.GasLimit = &tx.Value, &tx.GasPrice, &tx.GasLimit
 		res.MaxFeePerGas, res.MaxPriorityFeePerGas = &tx.MaxFeePerGas, &tx.MaxPriorityFeePerGas
 	}
+	if eth := tx.Ethereum; eth != nil {
+		res.showEthereum(eth)
+	}
 	if tx.Version >= 2 {
 		values := make([]int, len(tx.Extension))
 		for i, b := range tx.Extension {
@@ -110,6 +113,17 @@ func transactionOf(tx *devchain.Transaction) transactionResult {
 		res.Extension = &values
 	}
 	return res
+}
+
+// showEthereum shows value and prices in decimal, whatever the version (protocol §9.2).
+func (res *transactionResult) showEthereum(eth *devchain.EthereumTransaction) {
+	value, gasLimit, gasPrice := eth.Value.String(), int64(eth.GasLimit), eth.MaxFeePerGas.String()
+	if eth.Kind >= devchain.KindDynamicFee {
+		priority, most := eth.MaxPriorityFeePerGas.String(), eth.MaxFeePerGas.String()
+		res.MaxPriorityFeePerGas, res.MaxFeePerGas = &priority, &most
+		gasPrice = "0"
+	}
+	res.Value, res.GasLimit, res.GasPrice = &value, &gasLimit, &gasPrice
 }
 
 type parentInfo struct {

@@ -1,0 +1,33 @@
+package conformance
+
+import (
+	"path"
+	"strings"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/bcosgate/bcosgate/internal/golden"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// What a real node answered, and what this chain answers to the same.
+func TestConformance(t *testing.T) {
+	tb := newTable(t)
+	t.Run("ledgers", func(t *testing.T) {
+		for _, file := range golden.Files(t, "tx/*.jsonl") {
+			if strings.HasSuffix(file, ".diff.jsonl") {
+				continue
+			}
+			t.Run(path.Base(file), func(t *testing.T) {
+				if golden.GM(file) && unfinished {
+					t.Skip("GM chains are not here yet")
+				}
+				t.Parallel()
+				playLedger(t, tb, file, golden.Ledger(t, file)).compareBlocks()
+			})
+		}
+	})
+	tb.print(t)
+}

@@ -159,11 +159,34 @@ func (l *ledger) judge(ours, recorded string) verdict {
 	if receipts {
 		skip = append(skip, ".result.hash")
 	}
+	reason := ""
+	if other := likeOurGas(ours, expected, l.chain.Genesis().GasLimit); other != expected {
+		expected, reason = other, "gas-left"
+	}
 	found := differences(l.t, ours, expected, skip...)
 	if receipts && len(found) == 0 {
 		found = append(l.suite.checkReceipt(ours, ours), l.suite.checkReceipt(l.known.undo(ours), recorded)...)
 	}
+	if len(found) == 0 && reason != "" {
+		return verdict{reason: reason, difference: "shows the gas that is left"}
+	}
 	return verdict{difference: strings.Join(found, "; ")}
+}
+
+// likeOurGas replaces words of an expected answer that must be the gas that is
+// left of a transaction, because they and ours are a little below its limit, by ours.
+func likeOurGas(ours, expected string, limit uint64) string {
+	low, high := fmt.Sprintf("%064x", limit-limit/100), fmt.Sprintf("%064x", limit)
+	if len(ours) != len(expected) {
+		return expected
+	}
+	is := func(word string) bool { return low <= word && word < high && strings.Trim(word, "0123456789abcdef") == "" }
+	for i := 0; i+len(high) <= len(ours); i++ {
+		if a, b := ours[i:i+len(high)], expected[i:i+len(high)]; a != b && is(a) && is(b) {
+			expected = expected[:i] + a + expected[i+len(high):]
+		}
+	}
+	return expected
 }
 
 func isReceipt(answer string) bool {

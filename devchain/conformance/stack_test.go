@@ -26,7 +26,7 @@ import (
 )
 
 // patience is how long a test waits for what must come.
-const patience = time.Minute
+const patience = 2 * time.Minute
 
 // stack is a development node in this process: chain and native port. Blocks are
 // made on request, with the time stamps that the test sets.

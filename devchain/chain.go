@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -42,11 +43,19 @@ type Config struct {
 	SealFull bool
 
 	// Manual makes blocks only when Mine is called; MinSealTime and SealFull do
-	// not count then.
+	// not count then. SetSealing changes it.
 	Manual bool
 	// Clock tells the time stamps of blocks and of arriving transactions; nil is
 	// time.Now. How long a transaction waits is told by the machine's clock.
 	Clock func() time.Time
+	// Skew is asked for each block and added to the time of the clock; nil is none.
+	Skew func() time.Duration
+	// Deterministic makes the same blocks with the same hashes of the same
+	// transactions in the same order: each transaction gets a block of its own as
+	// soon as it arrives, unless only Mine makes blocks, and each block is a second
+	// younger than the one before. MinSealTime and SealFull do not count, and a nil
+	// Clock stands still at DeterministicStart.
+	Deterministic bool
 
 	BlockLimit   int64         // window of the block limit, in blocks; 0 is DefaultBlockLimit, at most 5000
 	PoolLimit    int           // most transactions in no block yet; 0 is DefaultPoolLimit
@@ -71,6 +80,12 @@ func (cfg Config) withDefaults() Config {
 	}
 	if cfg.Clock == nil {
 		cfg.Clock = time.Now
+		if cfg.Deterministic {
+			cfg.Clock = func() time.Time { return DeterministicStart }
+		}
+	}
+	if cfg.Skew == nil {
+		cfg.Skew = func() time.Duration { return 0 }
 	}
 	if cfg.fs == nil {
 		cfg.fs = vfs.Default
@@ -114,17 +129,20 @@ type Chain struct {
 	pool     *pool
 	subs     *subscriptions
 	logger   *slog.Logger
-	mine     chan chan Head // to the sealer: make a block now, and say what the newest is
-	stopping chan struct{}  // closed by Stop
+	orders   chan order    // what the sealer does between two blocks
+	stopping chan struct{} // closed by Stop
 	hard     context.Context
 	halt     context.CancelFunc // ends the execution of the block that is being made
 	done     chan struct{}      // closed when the sealer has ended
+	manual   atomic.Bool        // written by the sealer only, once it runs
+	undoing  bool               // blocks are written so that they can be undone; the sealer's
 
 	readers sync.WaitGroup // reads under way
 	mu      sync.Mutex
 	view    *view // the newest; nil when closed
 	started bool
 	stopped bool
+	saved   []Snapshot // in the order of their numbers; written by the sealer only
 }
 
 // Open opens the ledger in the data folder, or begins a new one. It starts
@@ -142,7 +160,7 @@ func Open(cfg Config) (*Chain, error) {
 		pool:     newPool(cfg.PoolLimit, cfg.BlockLimit),
 		subs:     newSubscriptions(),
 		logger:   cfg.Logger,
-		mine:     make(chan chan Head),
+		orders:   make(chan order),
 		stopping: make(chan struct{}),
 		done:     make(chan struct{}),
 	}
@@ -152,6 +170,7 @@ func Open(cfg Config) (*Chain, error) {
 		gasLimit: cfg.Genesis.GasLimit,
 	}
 	c.pool.nonceUsed = c.nonceUsed
+	c.manual.Store(cfg.Manual)
 	c.hard, c.halt = context.WithCancel(context.Background())
 	var err error
 	if c.keys, err = placeKeys(cfg.NodeKeys, c.sealers); err != nil {
@@ -194,7 +213,11 @@ func (c *Chain) load() error {
 		return err
 	}
 	c.view = view
-	return c.loadNonces(view)
+	if c.pool.consumed, err = c.readNonces(view); err != nil {
+		return err
+	}
+	c.pool.head = view.head.Number
+	return c.loadSnapshots(view)
 }
 
 func genesisChanges(block0 *Block, record storedGenesis) []flatstate.Change {
@@ -219,9 +242,9 @@ func sameGenesis(have, want storedGenesis) error {
 	return nil
 }
 
-// loadNonces fills the window from the blocks in it.
-func (c *Chain) loadNonces(v *view) error {
-	head := v.head.Number
+// readNonces fills a window from the blocks in it.
+func (c *Chain) readNonces(v *view) (*nonceWindow, error) {
+	head, used := v.head.Number, newNonceWindow(c.cfg.BlockLimit)
 	first := uint64(0)
 	if window := uint64(c.cfg.BlockLimit); head >= window {
 		first = head - window + 1
@@ -229,12 +252,11 @@ func (c *Chain) loadNonces(v *view) error {
 	for number := first; number <= head; number++ {
 		data, err := v.Get(numberKey(keyNonces, number))
 		if err != nil {
-			return err
+			return nil, err
 		}
-		c.pool.consumed.add(number, splitDigests(data))
+		used.add(number, splitDigests(data))
 	}
-	c.pool.head = head
-	return nil
+	return used, nil
 }
 
 // Start begins to take transactions and to make blocks; it returns at once. A

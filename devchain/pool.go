@@ -172,6 +172,22 @@ func (p *pool) committed(number uint64, batch []*pending, digests []nonceDigest)
 	p.head = number
 }
 
+// revert goes back to an older head with the nonces that were used then. What is
+// queued is thrown out and told so: it was meant for blocks that are gone.
+func (p *pool) revert(head uint64, used *nonceWindow) {
+	p.mu.Lock()
+	queue := p.queue
+	p.queue = nil
+	for _, entry := range queue {
+		p.forget(entry)
+	}
+	p.consumed, p.head = used, head
+	p.mu.Unlock()
+	for _, entry := range queue {
+		entry.finish(Result{Transaction: entry.tx, Dropped: true}, nil)
+	}
+}
+
 func (p *pool) start() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

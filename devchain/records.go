@@ -66,6 +66,17 @@ type (
 		Number uint64
 		Index  uint64
 	}
+	storedSnapshot struct {
+		Name   string
+		Number uint64
+		Hash   common.Hash
+		Taken  uint64
+	}
+	storedEntry struct { // of the ledger, as it was before a block
+		Key   []byte
+		There bool
+		Value []byte
+	}
 )
 
 // recordFormat changes when records of older versions cannot be read any more.

@@ -52,63 +52,31 @@ func (c *Chain) submit(raw []byte) (*pending, error) {
 	return c.pool.add(tx, now)
 }
 
-// Mine makes a block at once of what waits in the pool, at most TxCountLimit
-// transactions, and gives the newest block. When nothing waits no block is made,
-// as on a node. It waits for a block that is being made. The error is ErrStopped
-// when the chain stops, or that of ctx; then a block may still be made.
-func (c *Chain) Mine(ctx context.Context) (Head, error) {
-	answer := make(chan Head, 1)
-	select {
-	case c.mine <- answer:
-	case <-c.done:
-		return Head{}, ErrStopped
-	case <-c.stopping:
-		return Head{}, ErrStopped
-	case <-ctx.Done():
-		return Head{}, ctx.Err()
-	}
-	select {
-	case head := <-answer:
-		return head, nil
-	case <-c.done:
-		return Head{}, ErrStopped
-	case <-ctx.Done():
-		return Head{}, ctx.Err()
-	}
-}
-
-// sealBlocks makes blocks until the chain stops. It is the only goroutine that
-// writes to the ledger.
+// sealBlocks makes blocks and carries out orders until the chain stops. It is the
+// only goroutine that writes to the ledger.
 func (c *Chain) sealBlocks() {
 	defer close(c.done)
 	var last time.Time // when the last block was begun
 	for {
-		mined, more := c.awaitBlock(last)
+		do, more := c.awaitWork(last)
 		if !more {
 			return
 		}
 		last = time.Now()
-		batch := c.pool.cut(int(c.cfg.Genesis.TxCountLimit), last.Add(-c.cfg.TxExpiration))
-		if len(batch) > 0 {
-			if err := c.sealBlock(batch, c.cfg.Clock()); err != nil {
-				c.fail(batch, err)
-				return
-			}
-		}
-		if mined != nil {
-			mined <- c.Head()
+		if err := do(); err != nil {
+			return
 		}
 	}
 }
 
-// awaitBlock waits until a block is due, or Mine asks for one; then mined is
-// where its answer goes. It is false when the chain stops.
-func (c *Chain) awaitBlock(last time.Time) (mined chan<- Head, more bool) {
+// awaitWork waits until a block is due or an order comes. It is false when the
+// chain stops.
+func (c *Chain) awaitWork(last time.Time) (do order, more bool) {
 	for {
 		due, any := c.nextBlockAt(last)
 		wait := time.Until(due)
 		if any && wait <= 0 {
-			return nil, true
+			return c.sealDue, true
 		}
 		var timer <-chan time.Time // for ever when nothing waits
 		if any {
@@ -116,10 +84,10 @@ func (c *Chain) awaitBlock(last time.Time) (mined chan<- Head, more bool) {
 		}
 		select {
 		case <-timer:
-			return nil, true
+			return c.sealDue, true
 		case <-c.pool.wake: // the first one waits, or perhaps the block is full now
-		case mined := <-c.mine:
-			return mined, true
+		case do := <-c.orders:
+			return do, true
 		case <-c.stopping:
 			return nil, false
 		}
@@ -130,16 +98,38 @@ func (c *Chain) awaitBlock(last time.Time) (mined chan<- Head, more bool) {
 // Mine makes blocks.
 func (c *Chain) nextBlockAt(last time.Time) (time.Time, bool) {
 	n, oldest := c.pool.waiting()
-	if n == 0 || c.cfg.Manual {
+	if n == 0 || c.manual.Load() {
 		return time.Time{}, false
 	}
-	if c.cfg.MinSealTime < 0 || c.cfg.SealFull && uint64(n) >= c.cfg.Genesis.TxCountLimit {
+	if c.cfg.MinSealTime < 0 || c.cfg.Deterministic || c.cfg.SealFull && uint64(n) >= c.cfg.Genesis.TxCountLimit {
 		return time.Time{}, true
 	}
 	if last.After(oldest) {
 		oldest = last
 	}
 	return oldest.Add(c.cfg.MinSealTime), true
+}
+
+// sealDue makes the block that is due.
+func (c *Chain) sealDue() error {
+	if c.cfg.Deterministic {
+		return c.seal(1, false)
+	}
+	return c.seal(int(c.cfg.Genesis.TxCountLimit), false)
+}
+
+// seal makes a block of what waits, at most limit transactions; when nothing does,
+// an empty one or none. After an error the chain has ended.
+func (c *Chain) seal(limit int, empty bool) error {
+	batch := c.pool.cut(limit, time.Now().Add(-c.cfg.TxExpiration))
+	if len(batch) == 0 && !empty {
+		return nil
+	}
+	err := c.sealBlock(batch, c.cfg.Clock())
+	if err != nil {
+		c.fail(batch, err)
+	}
+	return err
 }
 
 // fail ends the chain: what the ledger holds stays readable, nothing is added.
@@ -161,7 +151,7 @@ func (c *Chain) sealBlock(batch []*pending, now time.Time) error {
 	}
 	number := head.Number + 1
 	sealer := c.keys[(number/c.cfg.Genesis.LeaderPeriod)%uint64(len(c.keys))].index
-	candidate, err := c.execute(c.hard, c.blockAfter(head, max(now.UnixMilli(), head.Timestamp), sealer), batch)
+	candidate, err := c.execute(c.hard, c.blockAfter(head, c.timestamp(head, now), sealer), batch)
 	if err != nil {
 		return err
 	}
@@ -175,6 +165,19 @@ func (c *Chain) sealBlock(batch []*pending, now time.Time) error {
 	candidate.finish()
 	c.subs.publish(candidate.head())
 	return nil
+}
+
+// DeterministicStart is where the clock of a deterministic chain stands.
+var DeterministicStart = time.Date(2024, time.January, 1, 0, 0, 0, 0, time.UTC)
+
+// timestamp is that of the block after parent: time goes on from block to block,
+// as on a node, whatever the clock says.
+func (c *Chain) timestamp(parent Head, now time.Time) int64 {
+	step := int64(1)
+	if c.cfg.Deterministic {
+		step = 1000
+	}
+	return max(now.Add(c.cfg.Skew()).UnixMilli(), parent.Timestamp+step)
 }
 
 // newest is the head, also for the goroutine that makes blocks.
@@ -233,8 +236,15 @@ func (c *Chain) append(x *Candidate) error {
 	if err != nil {
 		return err
 	}
-	records := c.records(x.block, x.batch, x.receipts, x.digests(), totals)
-	if err := c.ledger.write(slices.Concat(x.changes, records)); err != nil {
+	changes := slices.Concat(x.changes, c.records(x.block, x.batch, x.receipts, x.digests(), totals))
+	if c.undoing {
+		undo, err := c.undo(x.block.Number, changes)
+		if err != nil {
+			return fmt.Errorf("block %d: %w", x.block.Number, err)
+		}
+		changes = append(changes, undo)
+	}
+	if err := c.ledger.write(changes); err != nil {
 		return fmt.Errorf("block %d: %w", x.block.Number, err)
 	}
 	next, err := c.newView()

@@ -26,6 +26,8 @@ const (
 	keyNonces      = 'U' // number -> digests of the nonces used in that block
 	keyABI         = 'I' // code hash -> ABI text
 	keyHash        = 'h' // number -> block hash
+	keySnapshot    = 'Z' // name -> storedSnapshot
+	keyUndo        = 'V' // number -> the entries that the block overwrote, as []storedEntry
 )
 
 func numberKey(kind byte, number uint64) []byte {
@@ -37,6 +39,8 @@ func hashKey(kind byte, hash common.Hash) []byte { return append([]byte{kind}, h
 func placeKey(kind byte, number uint64, index int) []byte {
 	return binary.BigEndian.AppendUint32(numberKey(kind, number), uint32(index))
 }
+
+func snapshotKey(name string) []byte { return append([]byte{keySnapshot}, name...) }
 
 // ledger is the store. Everything it holds is also held by its snapshots, which
 // are what all reads but the sealer's use.
@@ -107,6 +111,21 @@ func (l *ledger) Get(key []byte) ([]byte, error) { return pebbleGet(l.db, key) }
 // write puts the changes on disk: when it returns they survive a crash, all of
 // them or none.
 func (l *ledger) write(changes []flatstate.Change) error {
+	return l.apply(changes, pebble.Sync)
+}
+
+// writeLazily is write for changes that may be lost as long as no later write is
+// on disk.
+func (l *ledger) writeLazily(changes []flatstate.Change) error {
+	return l.apply(changes, pebble.NoSync)
+}
+
+// deleteUpTo takes away the entries of a kind that are numbered up to number.
+func (l *ledger) deleteUpTo(kind byte, number uint64) error {
+	return l.db.DeleteRange(numberKey(kind, 0), numberKey(kind, number+1), pebble.Sync)
+}
+
+func (l *ledger) apply(changes []flatstate.Change, how *pebble.WriteOptions) error {
 	batch := l.db.NewBatch()
 	defer batch.Close()
 	for _, c := range changes {
@@ -120,7 +139,7 @@ func (l *ledger) write(changes []flatstate.Change) error {
 			return err
 		}
 	}
-	return batch.Commit(pebble.Sync)
+	return batch.Commit(how)
 }
 
 // close frees the store. What is only in its log is flushed first, so that the next

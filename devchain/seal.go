@@ -73,6 +73,11 @@ func (c *Chain) sealBlocks() {
 // chain stops.
 func (c *Chain) awaitWork(last time.Time) (do order, more bool) {
 	for {
+		select {
+		case do := <-c.orders: // also when blocks are always due
+			return do, true
+		default:
+		}
 		due, any := c.nextBlockAt(last)
 		wait := time.Until(due)
 		if any && wait <= 0 {

@@ -3,8 +3,10 @@ package rpc
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"sync"
 
+	"github.com/bcosgate/bcosgate/devchain"
 	"github.com/bcosgate/bcosgate/devchain/faults"
 )
 
@@ -141,17 +143,18 @@ func (s *session) unsubscribe(f frame) ([]byte, error) {
 // follow pushes the logs of r block by block, first those of the past and then
 // those of each new block, until the last block asked for or the end of ctx.
 // A node pushes blocks of one batch in any order; here they come in theirs.
+// When the ledger is reverted it goes on with the first block that is new.
 func (s *session) follow(ctx context.Context, r eventRequest) error {
-	head, changed := s.server.heads.get()
-	next := head
+	reader := s.server.heads.reader()
+	next, lowest := reader.head, uint64(0)
 	if r.from > 0 {
-		next = uint64(r.from)
+		next, lowest = uint64(r.from), uint64(r.from)
 	}
 	var last uint64 // with ends: the last block to look at
 	ends := r.to >= 0
 	switch {
 	case r.to == 0: // one batch, and no waiting
-		last = min(head, next+eventBatch-1)
+		last = min(reader.head, next+eventBatch-1)
 	case r.to > 0:
 		last = uint64(r.to)
 		if last < next {
@@ -159,16 +162,23 @@ func (s *session) follow(ctx context.Context, r eventRequest) error {
 			return ctx.Err()
 		}
 	}
-	for ; !ends || next <= last; next++ {
-		for next > head {
-			select {
-			case <-changed:
-			case <-ctx.Done():
-				return ctx.Err()
+	for !ends || next <= last {
+		if kept, reverted := reader.look(); reverted {
+			next = max(lowest, min(next, kept+1))
+		}
+		if next > reader.head {
+			if err := reader.wait(ctx); err != nil {
+				return err
 			}
-			head, changed = s.server.heads.get()
+			continue
 		}
 		logs, err := s.server.logs(next, &r.filter)
+		if errors.Is(err, devchain.ErrNotFound) { // reverted, and the word is on its way
+			if err := reader.wait(ctx); err != nil {
+				return err
+			}
+			continue
+		}
 		if err != nil {
 			return err
 		}
@@ -180,6 +190,7 @@ func (s *session) follow(ctx context.Context, r eventRequest) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
+		next++
 	}
 	return s.pushEvent(ctx, eventStatus{ID: r.id, Status: eventEnd})
 }
@@ -222,34 +233,4 @@ func (s *Server) logs(number uint64, filter *eventFilter) ([]eventLog, error) {
 		}
 	}
 	return logs, nil
-}
-
-// heads tells how far the chain is and wakes who waits for more.
-type heads struct {
-	mu      sync.Mutex
-	number  uint64        // guarded by mu
-	changed chan struct{} // guarded by mu; closed and replaced when number grows
-}
-
-func newHeads(number uint64) *heads {
-	return &heads{number: number, changed: make(chan struct{})}
-}
-
-// get gives the head and a channel that is closed when there is a newer one.
-func (h *heads) get() (uint64, <-chan struct{}) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.number, h.changed
-}
-
-// set ignores what is not newer.
-func (h *heads) set(number uint64) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if number <= h.number {
-		return
-	}
-	h.number = number
-	close(h.changed)
-	h.changed = make(chan struct{})
 }

@@ -314,21 +314,26 @@ func (s *Server) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 }
 
 // notify tells every session of every block, and wakes the subscriptions. It
-// ends with the server. The feed holds the newest head only: the blocks before it
-// are announced with it.
-func (s *Server) notify(commits <-chan devchain.Head) {
-	announced, _ := s.heads.get()
+// ends with the server. The feed holds the newest notice only: the blocks before it
+// are announced with it. After a revert the blocks have the numbers of those that
+// are gone.
+func (s *Server) notify(commits <-chan devchain.Notice) {
+	announced := s.heads.reader().head
 	for {
 		select {
-		case head, open := <-commits:
+		case notice, open := <-commits:
 			if !open {
 				return
 			}
-			for n := announced + 1; n <= head.Number; n++ {
-				s.announce(n)
-				announced = n
+			if notice.Reverted {
+				announced = min(announced, notice.Kept)
+				s.heads.revert(announced)
 			}
-			s.heads.set(head.Number)
+			for announced < notice.Number {
+				announced++
+				s.announce(announced)
+			}
+			s.heads.advance(notice.Number)
 		case <-s.base.Done():
 			return
 		}

@@ -181,7 +181,7 @@ func (p *pool) revert(head uint64, used *nonceWindow) {
 	for _, entry := range queue {
 		p.forget(entry)
 	}
-	p.consumed, p.head = used, head
+	p.consumed, p.head, p.accounts = used, head, newAccountNonces()
 	p.mu.Unlock()
 	for _, entry := range queue {
 		entry.finish(Result{Transaction: entry.tx, Dropped: true}, nil)

@@ -430,3 +430,19 @@ func TestDeterministicRunsAgree(t *testing.T) {
 		require.Equal(t, DeterministicStart.Add(time.Duration(i)*time.Second).UnixMilli(), head.Timestamp)
 	}
 }
+
+func TestRevertRestoresAccountNonces(t *testing.T) {
+	t.Parallel()
+	c := newWeb3Chain(t)
+	c.land(c.simple(0))
+	c.snapshot("s")
+	raw := c.simple(1)
+	c.land(raw)
+	c.land(c.simple(2))
+	require.Equal(t, nonceFail(), c.refusedRaw(raw))
+	c.revertTo("s")
+	pending, err := c.PendingNonce(addressOf(c.key))
+	require.NoError(t, err)
+	require.EqualValues(t, 1, pending)
+	c.land(raw)
+}

@@ -64,6 +64,14 @@ func (a answer) bytes() []byte {
 // parseRequest reads an envelope. An error is answered with id 0 and an empty
 // jsonrpc: a real node says so over HTTP, and something left over over WebSocket.
 func parseRequest(body []byte) (request, *fault) {
+	if r, ok := quickRequest(body); ok {
+		return r, nil
+	}
+	return parseTree(body)
+}
+
+// parseTree is parseRequest for any form of JSON.
+func parseTree(body []byte) (request, *fault) {
 	invalid := &fault{Code: codeInvalidRequest, Message: "The JSON sent is not a valid Request object."}
 	unreadable := &fault{Code: codeParse, Message: "Invalid JSON was received by the server."}
 

@@ -20,11 +20,16 @@ func (p params) at(i int) json.RawMessage {
 
 // text reads a string; every other type, also objects and arrays, is the empty string.
 func (p params) text(i int) string {
-	var s string
-	if v := p.at(i); len(v) > 0 && v[0] == '"' && json.Unmarshal(v, &s) == nil {
-		return s
+	v := p.at(i)
+	if len(v) == 0 || v[0] != '"' {
+		return ""
 	}
-	return ""
+	if plain := (&quickScanner{data: v}).text(); len(plain) == len(v) {
+		return string(plain[1 : len(plain)-1])
+	}
+	var s string
+	_ = json.Unmarshal(v, &s) // elements are valid JSON
+	return s
 }
 
 // number reads a whole number; the fraction of a real one is dropped.

@@ -11,38 +11,47 @@ func digestNonce(nonce string) nonceDigest {
 	return nonceDigest(sum[:16])
 }
 
+// nonceMark is what the window keeps of a digest, to be small: it may hold millions.
+// Again equal ones would only refuse each other; among a million nonces one in
+// 10^13 transactions meets one.
+type nonceMark [8]byte
+
+func (d nonceDigest) mark() nonceMark { return nonceMark(d[:len(nonceMark{})]) }
+
 // nonceWindow remembers the nonces of the newest blocks, as many as the window of
 // the block limit is long: a transaction of an older block cannot be accepted
 // again, because its block limit has passed.
 // It is guarded by the mutex of the pool.
 type nonceWindow struct {
 	blocks uint64
-	used   map[nonceDigest]struct{}
-	of     map[uint64][]nonceDigest // by block
+	used   map[nonceMark]struct{}
+	of     map[uint64][]nonceMark // by block
 }
 
 func newNonceWindow(blocks int64) *nonceWindow {
-	return &nonceWindow{blocks: uint64(blocks), used: map[nonceDigest]struct{}{}, of: map[uint64][]nonceDigest{}}
+	return &nonceWindow{blocks: uint64(blocks), used: map[nonceMark]struct{}{}, of: map[uint64][]nonceMark{}}
 }
 
 func (w *nonceWindow) has(d nonceDigest) bool {
-	_, ok := w.used[d]
+	_, ok := w.used[d.mark()]
 	return ok
 }
 
 // add notes the nonces of a new block and forgets those of the block that leaves
 // the window; it gives the number of that block, and false while none leaves.
 func (w *nonceWindow) add(number uint64, digests []nonceDigest) (forgotten uint64, any bool) {
-	for _, d := range digests {
-		w.used[d] = struct{}{}
+	marks := make([]nonceMark, len(digests))
+	for i, d := range digests {
+		marks[i] = d.mark()
+		w.used[marks[i]] = struct{}{}
 	}
-	w.of[number] = digests
+	w.of[number] = marks
 	if number < w.blocks {
 		return 0, false
 	}
 	forgotten = number - w.blocks
-	for _, d := range w.of[forgotten] {
-		delete(w.used, d)
+	for _, m := range w.of[forgotten] {
+		delete(w.used, m)
 	}
 	delete(w.of, forgotten)
 	return forgotten, true

@@ -133,7 +133,7 @@ func chainConfig(nodes []nodeconf.Node, genesis nodeconf.Genesis, log *slog.Logg
 	}
 	return devchain.Config{
 		Genesis: genesis.Genesis, DataDir: first.DataDir, NodeKeys: keys, MinSealTime: sealTime, BlockLimit: genesis.BlockLimit,
-		PoolLimit: first.PoolLimit, TxExpiration: first.TxExpiration, Logger: log,
+		SealFull: true, PoolLimit: first.PoolLimit, TxExpiration: first.TxExpiration, Logger: log,
 	}
 }
 

@@ -406,23 +406,42 @@ func TestBuildChainInterrupted(t *testing.T) {
 }
 
 // TestBuildChainCallsGo: without -e the program is built from the repository,
-// without cgo, wherever the script is called from.
+// wherever the script is called from; with cgo where there is a C compiler that
+// works, unless CGO_ENABLED says no.
 func TestBuildChainCallsGo(t *testing.T) {
 	t.Parallel()
-	dir, tools := t.TempDir(), t.TempDir()
-	compiler := filepath.Join(tools, "go")
-	require.NoError(t, os.WriteFile(compiler, []byte(`#!/bin/sh
-[ "$CGO_ENABLED" = 0 ] && [ -f go.mod ] && [ "$1" = build ] || exit 1
+	for name, tc := range map[string]struct {
+		environment []string
+		builds      string // values of CGO_ENABLED, one a line
+	}{
+		"C compiler":              {[]string{"CC=sh"}, "1\n"},
+		"no C compiler":           {[]string{"CC=/no/such/cc"}, "0\n"},
+		"C compiler fails":        {[]string{"CC=sh", "FAILS=1"}, "1\n0\n"},
+		"C compiler not wanted":   {[]string{"CC=sh", "CGO_ENABLED=0"}, "0\n"},
+		"C compiler is asked for": {[]string{"CC=sh", "CGO_ENABLED=1"}, "1\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir, tools := t.TempDir(), t.TempDir()
+			compiler, builds := filepath.Join(tools, "go"), filepath.Join(tools, "builds")
+			require.NoError(t, os.WriteFile(compiler, []byte(`#!/bin/sh
+echo "$CGO_ENABLED" >>"$BUILDS"
+[ "$CGO_ENABLED" != "$FAILS" ] && [ -f go.mod ] && [ "$1" = build ] || exit 1
 while [ $# -gt 2 ]; do [ "$1" != -o ] || out=$2; shift; done
 [ -f "$2/main.go" ] || exit 1
 exec cp "$SELF" "$out"
 `), 0o700))
-	cmd := exec.Command("sh", filepath.Join(repository(t), "scripts", "build_chain.sh"), "-l", "127.0.0.1:1")
-	cmd.Dir = dir
-	cmd.Env = environment("devnode", "GO="+compiler, "SELF="+self(t))
-	text, err := cmd.CombinedOutput()
-	require.NoError(t, err, string(text))
-	requireLayout(t, filepath.Join(dir, "nodes"), 1)
-	require.Contains(t, string(text), "sh nodes/127.0.0.1/start_all.sh")
-	require.Contains(t, string(text), "curl --cacert nodes/127.0.0.1/sdk/ca.crt")
+			cmd := exec.Command("sh", filepath.Join(repository(t), "scripts", "build_chain.sh"), "-l", "127.0.0.1:1")
+			cmd.Dir = dir
+			cmd.Env = append(environment("devnode", "GO="+compiler, "SELF="+self(t), "BUILDS="+builds), tc.environment...)
+			text, err := cmd.CombinedOutput()
+			require.NoError(t, err, string(text))
+			requireLayout(t, filepath.Join(dir, "nodes"), 1)
+			require.Contains(t, string(text), "sh nodes/127.0.0.1/start_all.sh")
+			require.Contains(t, string(text), "curl --cacert nodes/127.0.0.1/sdk/ca.crt")
+			tried, err := os.ReadFile(builds)
+			require.NoError(t, err)
+			require.Equal(t, tc.builds, string(tried))
+		})
+	}
 }

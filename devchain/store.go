@@ -7,6 +7,7 @@ import (
 	"log/slog"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/ethereum/go-ethereum/common"
 
@@ -54,6 +55,8 @@ const (
 	blockCacheBytes = 64 << 20
 	memTableBytes   = 32 << 20
 	codeCacheBytes  = 32 << 20
+	// filterBitsPerKey makes one read in a hundred look in vain.
+	filterBitsPerKey = 10
 )
 
 func openLedger(dir string, fs vfs.FS, logger *slog.Logger) (*ledger, error) {
@@ -62,13 +65,17 @@ func openLedger(dir string, fs vfs.FS, logger *slog.Logger) (*ledger, error) {
 	}
 	cache := pebble.NewCache(blockCacheBytes)
 	defer cache.Unref()
-	db, err := pebble.Open(dir, &pebble.Options{
+	options := &pebble.Options{
 		FS:                 fs,
 		Cache:              cache,
 		MemTableSize:       memTableBytes,
 		FormatMajorVersion: pebble.FormatNewest,
 		Logger:             storeLogger{logger},
-	})
+	}
+	// Most reads of the state are of entries that are not there yet; the filter says
+	// so without a look into the files. The other levels follow level 0.
+	options.Levels[0].FilterPolicy = bloom.FilterPolicy(filterBitsPerKey)
+	db, err := pebble.Open(dir, options)
 	if err != nil {
 		return nil, fmt.Errorf("data folder %s cannot be opened (is another node using it?): %w", dir, err)
 	}

@@ -65,7 +65,7 @@ func repository(t *testing.T) string {
 }
 
 // self is this test's binary, to be given to -e.
-func self(t *testing.T) string {
+func self(t testing.TB) string {
 	t.Helper()
 	path, err := os.Executable()
 	require.NoError(t, err)

@@ -26,7 +26,7 @@ import (
 type nodeFolder struct{ dir, id string }
 
 // folders makes n nodes of one chain, whose genesis names the first sealers of them.
-func folders(t *testing.T, n, sealers int, ini string) ([]nodeFolder, *http.Client) {
+func folders(t testing.TB, n, sealers int, ini string) ([]nodeFolder, *http.Client) {
 	t.Helper()
 	ca, err := certs.NewCA(certs.Validity{})
 	require.NoError(t, err)

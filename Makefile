@@ -8,9 +8,10 @@ RACE    := $(shell command -v $(CC) >/dev/null 2>&1 && echo -race)
 LDFLAGS := -s -w
 FUZZTIME ?= 20s
 COUNT   ?= 6
+TRANSACTIONS ?= 1000000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test race lint bench fuzz cover contracts contracts-check clean
+.PHONY: help demo build test race lint bench bench-node fuzz cover contracts contracts-check clean
 
 help: ## list the targets
 	@while IFS= read -r line; do case "$$line" in \
@@ -34,11 +35,15 @@ lint: ## vet, formatting and golangci-lint
 	$(GO) vet ./...
 	$(GO) tool -modfile=tools/go.mod golangci-lint run ./...
 
-bench: ## measure encode+hash+sign, frames, the store's group commit, and items a second end to end
+bench: ## measure encode+hash+sign, frames, the store's group commit, items a second end to end, and a devnode
 	@echo "some minutes; the raw results are written to bench.txt"
 	$(GO) test -run '^$$' -bench . -benchmem -count $(COUNT) ./... >bench.txt || { cat bench.txt; exit 1; }
 	@cat bench.txt
 	$(GO) tool -modfile=tools/go.mod benchstat bench.txt
+	$(MAKE) bench-node
+
+bench-node: ## measure a devnode: start, cost of a transaction, memory over TRANSACTIONS (a million); Linux only
+	@if [ "$$(uname)" = Linux ]; then $(GO) run ./internal/nodebench -n $(TRANSACTIONS); else echo "note: bench-node reads /proc, which only Linux has"; fi
 
 fuzz: ## run every fuzz target for FUZZTIME (20s, or a number of inputs: 10000x)
 	@GO="$(GO)" FUZZTIME="$(FUZZTIME)" sh scripts/fuzz.sh

@@ -36,16 +36,3 @@ func contractAddress(block uint64, index, seq int) common.Address {
 	text = strconv.AppendInt(text, int64(seq), 10)
 	return common.Address(crypto.Keccak256(text)[:common.AddressLength])
 }
-
-// systemContracts are the contracts that a real node has built in. They are not
-// part of this chain yet; calls to them fail with a text that says so.
-func systemContracts() []uint32 {
-	return []uint32{
-		0x1000, 0x1001, 0x1002, 0x1003, 0x1005, 0x1009, 0x100a, 0x100b, 0x100c, 0x100e, 0x100f,
-		0x5003, 0x5004, 0x5005, 0x5100, 0x10001, 0x10002, 0x10003, 0x10004,
-	}
-}
-
-func systemAddress(n uint32) common.Address {
-	return common.BytesToAddress([]byte{byte(n >> 16), byte(n >> 8), byte(n)})
-}

@@ -5,8 +5,6 @@ import (
 	"strings"
 
 	"github.com/ethereum/go-ethereum/crypto"
-
-	"github.com/bcosgate/bcosgate/devchain/flatstate"
 )
 
 // Call executes a read on the newest block. The end of ctx ends the execution.
@@ -34,20 +32,20 @@ func (c *Chain) Call(ctx context.Context, args CallArgs) (CallResult, error) {
 			}
 			m.to, m.create = nil, contractAddress(v.head.Number, 0, 0)
 		}
-		st, err := flatstate.NewStateDB(flatstate.New(v, c.codes))
+		w, err := newWorld(v, c.codes)
 		if err != nil {
 			return CallResult{}, err
 		}
-		env := c.rules
-		env.number, env.time, env.getHash = v.head.Number, v.head.Timestamp, blockHashes(v)
-		x := newExecution(env, st)
+		x := newExecution(blockEnv{
+			builtIns: c.builtIns, settings: v.settings, number: v.head.Number, time: v.head.Timestamp, getHash: blockHashes(v),
+		}, w)
 		defer x.close()
 		defer context.AfterFunc(ctx, x.evm.Cancel)()
 		out := x.run(m)
 		if err := ctx.Err(); err != nil {
 			return CallResult{}, err
 		}
-		if err := st.Error(); err != nil {
+		if err := w.err(); err != nil {
 			return CallResult{}, err
 		}
 		result.Status, result.Output, result.GasUsed = out.status, out.output, out.gasUsed

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 
 	"github.com/bcosgate/bcosgate/devchain/flatstate"
+	"github.com/bcosgate/bcosgate/devchain/system"
 )
 
 // The values that an official config.ini has.
@@ -123,7 +125,7 @@ type Chain struct {
 	sealers  []Sealer
 	keys     []nodeKey
 	block0   *Block
-	rules    blockEnv // without what differs from block to block
+	builtIns *builtIns
 	ledger   *ledger
 	codes    *flatstate.CodeCache
 	pool     *pool
@@ -137,7 +139,8 @@ type Chain struct {
 	manual   atomic.Bool        // written by the sealer only, once it runs
 	undoing  bool               // blocks are written so that they can be undone; the sealer's
 
-	readers sync.WaitGroup // reads under way
+	inForce atomic.Pointer[system.Config] // in the next block
+	readers sync.WaitGroup                // reads under way
 	mu      sync.Mutex
 	view    *view // the newest; nil when closed
 	started bool
@@ -164,11 +167,7 @@ func Open(cfg Config) (*Chain, error) {
 		stopping: make(chan struct{}),
 		done:     make(chan struct{}),
 	}
-	c.rules = blockEnv{
-		config:   cancunRules(cfg.Genesis.Web3ChainID),
-		builtIns: newBuiltIns(),
-		gasLimit: cfg.Genesis.GasLimit,
-	}
+	c.builtIns = newBuiltIns()
 	c.pool.nonceUsed = c.nonceUsed
 	c.manual.Store(cfg.Manual)
 	c.hard, c.halt = context.WithCancel(context.Background())
@@ -196,7 +195,7 @@ func (c *Chain) load() error {
 		return err
 	}
 	if data == nil {
-		if err := c.ledger.write(genesisChanges(c.block0, want)); err != nil {
+		if err := c.ledger.write(slices.Concat(genesisChanges(c.block0, want), c.cfg.Genesis.tables(c.block0.Version))); err != nil {
 			return err
 		}
 	} else {

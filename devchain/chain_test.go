@@ -86,7 +86,7 @@ func TestStatuses(t *testing.T) {
 		"long to":                {to: strings.Repeat("1", 44), input: []byte{1}, want: StatusRevert, output: errorString("Call address error.")},
 		"identity":               {to: strings.Repeat("0", 39) + "4", input: []byte("identity"), want: StatusNone, output: []byte("identity"), gas: 21018},
 		"no point evaluation":    {to: strings.Repeat("0", 39) + "a", input: []byte{1}, want: StatusRevert, output: errorString("Call address error.")},
-		"a system contract":      {to: strings.Repeat("0", 36) + "1000", input: []byte{1}, want: StatusPrecompiledError, output: errorString(notBuiltText), gas: 21000},
+		"a system contract":      {to: strings.Repeat("0", 36) + "1000", input: []byte{1}, want: StatusPrecompiledError, output: errorString("Empty param data in precompiled call"), gas: 21000},
 		"an unused system place": {to: strings.Repeat("0", 36) + "1008", input: []byte{1}, want: StatusRevert, output: errorString("Call address error.")},
 	} {
 		t.Run(name, func(t *testing.T) {

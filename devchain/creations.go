@@ -9,6 +9,8 @@ import (
 	"github.com/ethereum/go-ethereum/core/vm"
 	"github.com/ethereum/go-ethereum/crypto"
 	"github.com/holiman/uint256"
+
+	"github.com/bcosgate/bcosgate/devchain/system"
 )
 
 // creations gives the contracts that contracts create the addresses that a node
@@ -19,7 +21,7 @@ import (
 // the real address (aliasState). What a contract can see of an alias, the results
 // of ADDRESS, CALLER, CREATE and CREATE2, is replaced on its stack before its next
 // instruction (hooks). Following every instruction is slow, so a message runs
-// this way only after it was seen to create a contract.
+// this way only after it was seen to create a contract, or to call a system contract.
 type creations struct {
 	block uint64
 	index int // of the transaction in the block
@@ -48,11 +50,18 @@ func (c *creations) of(addr common.Address) common.Address {
 	return addr
 }
 
-func (c *creations) hooks() *tracing.Hooks {
-	return &tracing.Hooks{OnEnter: c.onEnter, OnOpcode: c.onOpcode}
+// hooks follow a message whose calls of system contracts are calls.
+func (c *creations) hooks(calls *systemCalls) *tracing.Hooks {
+	return &tracing.Hooks{
+		OnEnter: func(depth int, typ byte, from, to common.Address, input []byte, _ uint64, _ *big.Int) {
+			c.onEnter(depth, typ, from, to, input)
+			calls.onEnter(vm.OpCode(typ), from, to)
+		},
+		OnOpcode: c.onOpcode,
+	}
 }
 
-func (c *creations) onEnter(depth int, typ byte, from, to common.Address, input []byte, _ uint64, _ *big.Int) {
+func (c *creations) onEnter(depth int, typ byte, from, to common.Address, input []byte) {
 	delete(c.last, depth+1)
 	if depth == 0 {
 		return // the transaction itself
@@ -87,27 +96,43 @@ func (c *creations) onOpcode(_ uint64, op byte, _, _ uint64, scope tracing.OpCon
 	}
 }
 
-// creationWatch notices that a contract creates another one. It counts the nonce
-// of the creator as a node does in Ethereum transactions: as part of the creation,
-// so that a creation that fails leaves no trace.
-type creationWatch struct {
+// watch notices what a message cannot do unless it is followed closely: that a
+// contract creates another one, or calls a system contract. It counts the nonce of
+// a creator as a node does in Ethereum transactions: as part of the creation, so
+// that a creation that fails leaves no trace.
+type watch struct {
 	evmState
-	seen    bool
+	creates bool
+	system  bool
 	creator *common.Address // of the creation that is about to begin
 	nonce   uint64          // of creator when it has begun
 }
 
+// begin forgets what was seen.
+func (s *watch) begin() { s.creates, s.system, s.creator = false, false, nil }
+
+// GetCode of an account that stands for a system contract is an instruction that
+// fails.
+func (s *watch) GetCode(addr common.Address) []byte {
+	code := s.evmState.GetCode(addr)
+	if system.Bound(code) {
+		s.system = true
+		return []byte{byte(vm.INVALID)}
+	}
+	return code
+}
+
 // SetNonce is what go-ethereum does first when a contract creates another one.
-func (s *creationWatch) SetNonce(addr common.Address, nonce uint64, why tracing.NonceChangeReason) {
+func (s *watch) SetNonce(addr common.Address, nonce uint64, why tracing.NonceChangeReason) {
 	if why == tracing.NonceChangeContractCreator {
-		s.seen, s.creator, s.nonce = true, &addr, nonce
+		s.creates, s.creator, s.nonce = true, &addr, nonce
 		return
 	}
 	s.evmState.SetNonce(addr, nonce, why)
 }
 
 // Snapshot is the first step that a failed creation takes back.
-func (s *creationWatch) Snapshot() int {
+func (s *watch) Snapshot() int {
 	id := s.evmState.Snapshot()
 	if s.creator != nil {
 		s.evmState.SetNonce(*s.creator, s.nonce, tracing.NonceChangeContractCreator)
@@ -216,6 +241,6 @@ func (s aliasState) AddLog(log *types.Log) {
 }
 
 var (
-	_ vm.StateDB = (*creationWatch)(nil)
+	_ vm.StateDB = (*watch)(nil)
 	_ vm.StateDB = aliasState{}
 )

@@ -124,9 +124,9 @@ func TestCallsToNothingFromAContract(t *testing.T) {
 	r = c.must(c.tx(at, []byte{1}))
 	require.Equal(t, StatusNone, r.Status)
 	require.Equal(t, append(word(0), errorString("Call address error.")...), r.Output)
-	// A system contract that is not there yet says so.
+	// A system contract that refuses says so.
 	system := append([]byte(nil), forward...)
 	system[10], system[11] = 0x10, 0x00
 	r = c.must(c.tx(hexOf(c.deploy(system)), []byte{1}))
-	require.Equal(t, append(word(0), errorString(notBuiltText)...), r.Output)
+	require.Equal(t, append(word(0), errorString("Empty param data in precompiled call")...), r.Output)
 }

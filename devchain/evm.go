@@ -5,11 +5,13 @@ import (
 	"math/big"
 
 	"github.com/ethereum/go-ethereum/common"
-	"github.com/ethereum/go-ethereum/core/state"
 	"github.com/ethereum/go-ethereum/core/tracing"
 	"github.com/ethereum/go-ethereum/core/vm"
+	"github.com/ethereum/go-ethereum/crypto"
 	"github.com/ethereum/go-ethereum/params"
 	"github.com/holiman/uint256"
+
+	"github.com/bcosgate/bcosgate/devchain/system"
 )
 
 // cancunRules switches on every fork up to Cancun from block 0 on.
@@ -39,41 +41,32 @@ func cancunRules(web3ChainID uint64) *params.ChainConfig {
 // builtIns are the contracts that are not made of code: those of the EVM that
 // nodes have, 0x1 to 0x9, and the system contracts. It is not changed once made.
 type builtIns struct {
-	contracts vm.PrecompiledContracts
-	addresses []common.Address
-	system    map[common.Address]bool
-	noCode    []byte // stands for the code of accounts without code
+	contracts vm.PrecompiledContracts // of the EVM
+	system    *system.Contracts
+	isSystem  map[common.Address]bool
+	addresses []common.Address // of all
+	noCode    []byte           // stands for the code of accounts without code
 }
 
 func newBuiltIns() *builtIns {
-	b := &builtIns{contracts: vm.PrecompiledContracts{}, system: map[common.Address]bool{}, noCode: noCode()}
+	b := &builtIns{
+		contracts: vm.PrecompiledContracts{}, system: system.New(crypto.Keccak256Hash),
+		isSystem: map[common.Address]bool{}, noCode: noCode(),
+	}
 	for addr, contract := range vm.PrecompiledContractsCancun {
 		if addr[19] <= 0x9 {
 			b.contracts[addr] = contract
 		}
 	}
-	for _, n := range systemContracts() {
-		b.contracts[systemAddress(n)] = notBuilt{}
-		b.system[systemAddress(n)] = true
+	for _, addr := range b.system.Addresses() {
+		b.isSystem[addr] = true
+		b.addresses = append(b.addresses, addr)
 	}
 	for addr := range b.contracts {
 		b.addresses = append(b.addresses, addr)
 	}
 	return b
 }
-
-// notBuilt is a system contract that this chain does not have.
-type notBuilt struct{}
-
-func (notBuilt) RequiredGas([]byte) uint64 { return 0 }
-
-func (notBuilt) Run([]byte) ([]byte, error) {
-	return errorString(notBuiltText), vm.ErrExecutionReverted
-}
-
-func (notBuilt) Name() string { return "SYSTEM" }
-
-const notBuiltText = "this system contract is not part of devnode yet"
 
 // errorString is the ABI form of Error(string), in which a node words the
 // failures that it finds itself.
@@ -106,13 +99,13 @@ func noCode() []byte {
 
 // evmState is the state as contracts of this chain see it.
 type evmState struct {
-	*state.StateDB
+	*world
 	builtIns *builtIns
 }
 
 // GetCodeSize is 1 for the system contracts, so that contracts may call them.
 func (s evmState) GetCodeSize(addr common.Address) int {
-	if s.builtIns.system[addr] {
+	if s.builtIns.isSystem[addr] {
 		return 1
 	}
 	return s.StateDB.GetCodeSize(addr)
@@ -135,7 +128,7 @@ func (s evmState) CreateContract(addr common.Address) {
 	if !s.StateDB.Exist(addr) {
 		s.StateDB.CreateAccount(addr)
 	}
-	s.StateDB.CreateContract(addr)
+	s.world.CreateContract(addr)
 }
 
 // IsNewContract is false, which keeps SELFDESTRUCT from removing anything, as on
@@ -145,34 +138,44 @@ func (s evmState) IsNewContract(common.Address) bool { return false }
 // blockEnv is the part of the surroundings that is the same for all executions
 // on one block.
 type blockEnv struct {
-	config   *params.ChainConfig
 	builtIns *builtIns
+	settings *system.Config
 	number   uint64
-	time     int64 // milliseconds; contracts see them as they are
-	gasLimit uint64
+	time     int64                           // milliseconds
 	getHash  func(number uint64) common.Hash // of the blocks before number
 }
 
+// visibleTime is what contracts see as the time.
+func (env blockEnv) visibleTime() uint64 {
+	if env.settings.On(system.FeatureEVMTimestamp) {
+		return uint64(env.time / 1000)
+	}
+	return uint64(env.time)
+}
+
 // newEVM builds the EVM for one block or one read.
-func newEVM(env blockEnv, st vm.StateDB, hooks *tracing.Hooks) *vm.EVM {
+func newEVM(env blockEnv, st vm.StateDB, contracts vm.PrecompiledContracts, hooks *tracing.Hooks) *vm.EVM {
 	context := vm.BlockContext{
 		CanTransfer: func(db vm.StateDB, from common.Address, amount *uint256.Int) bool {
-			return db.GetBalance(from).Cmp(amount) >= 0
+			return !env.settings.Transfer || db.GetBalance(from).Cmp(amount) >= 0
 		},
 		Transfer: func(db vm.StateDB, from, to common.Address, amount *uint256.Int, _ *params.Rules) {
+			if !env.settings.Transfer {
+				return
+			}
 			db.SubBalance(from, amount, tracing.BalanceChangeTransfer)
 			db.AddBalance(to, amount, tracing.BalanceChangeTransfer)
 		},
 		GetHash:     env.getHash,
-		GasLimit:    env.gasLimit,
+		GasLimit:    env.settings.GasLimit,
 		BlockNumber: new(big.Int).SetUint64(env.number),
-		Time:        uint64(env.time),
+		Time:        env.visibleTime(),
 		Difficulty:  new(big.Int),
 		BaseFee:     new(big.Int),
 		BlobBaseFee: new(big.Int),
 		Random:      &common.Hash{},
 	}
-	evm := vm.NewEVM(context, st, env.config, vm.Config{NoBaseFee: true, Tracer: hooks})
-	evm.SetPrecompiles(env.builtIns.contracts)
+	evm := vm.NewEVM(context, st, cancunRules(env.settings.Web3ChainID), vm.Config{NoBaseFee: true, Tracer: hooks})
+	evm.SetPrecompiles(contracts)
 	return evm
 }

@@ -2,10 +2,10 @@ package devchain
 
 import (
 	"errors"
+	"maps"
 	"math/big"
 
 	"github.com/ethereum/go-ethereum/common"
-	"github.com/ethereum/go-ethereum/core/state"
 	"github.com/ethereum/go-ethereum/core/tracing"
 	"github.com/ethereum/go-ethereum/core/vm"
 	"github.com/ethereum/go-ethereum/crypto"
@@ -40,17 +40,24 @@ type outcome struct {
 
 // execution runs messages on one state, one after another.
 type execution struct {
-	env   blockEnv
-	rules params.Rules
-	state *state.StateDB
-	evm   *vm.EVM
-	watch *creationWatch // of the message that runs
+	env    blockEnv
+	rules  params.Rules
+	state  *world
+	evm    *vm.EVM
+	watch  *watch // of the message that runs
+	before int    // snapshot before the transaction
 }
 
-func newExecution(env blockEnv, st *state.StateDB) *execution {
-	x := &execution{env: env, state: st, watch: &creationWatch{evmState: evmState{st, env.builtIns}}}
-	x.rules = env.config.Rules(new(big.Int).SetUint64(env.number), true, uint64(env.time))
-	x.evm = newEVM(env, x.watch, nil)
+func newExecution(env blockEnv, w *world) *execution {
+	x := &execution{env: env, state: w, watch: &watch{evmState: evmState{w, env.builtIns}}}
+	contracts := maps.Clone(env.builtIns.contracts)
+	for _, addr := range env.builtIns.system.Addresses() {
+		if env.builtIns.system.Has(env.settings, addr) {
+			contracts[addr] = escape{&x.watch.system}
+		}
+	}
+	x.evm = newEVM(env, x.watch, contracts, nil)
+	x.rules = cancunRules(env.settings.Web3ChainID).Rules(new(big.Int).SetUint64(env.number), true, env.visibleTime())
 	return x
 }
 
@@ -64,13 +71,14 @@ func (x *execution) run(m message) outcome {
 	if !ok {
 		return outcome{status: StatusNotEnoughCash, output: errorString("Account balance is not enough!")}
 	}
+	x.state.begin(m.from)
 	snapshot := x.state.Snapshot()
-	x.watch.seen, x.watch.creator = false, nil
+	x.watch.begin()
 	out := x.runOn(x.evm, m, value)
-	if x.watch.seen && !m.web3 {
+	if x.watch.system || x.watch.creates && !m.web3 {
 		x.state.RevertToSnapshot(snapshot)
 		snapshot = x.state.Snapshot()
-		out = x.runCreating(m, value)
+		out = x.runFollowed(m, value)
 	}
 	if out.status != StatusNone {
 		x.state.RevertToSnapshot(snapshot)
@@ -78,10 +86,18 @@ func (x *execution) run(m message) outcome {
 	return out
 }
 
-// runCreating runs a message again that creates contracts from within.
-func (x *execution) runCreating(m message, value *uint256.Int) outcome {
+// runFollowed runs a message again that creates contracts from within or calls
+// system contracts from within.
+func (x *execution) runFollowed(m message, value *uint256.Int) outcome {
 	c := newCreations(x.env.number, m.index)
-	evm := newEVM(x.env, aliasState{evmState{x.state, x.env.builtIns}, c}, c.hooks())
+	calls := newSystemCalls(x, m, c)
+	own := evmState{x.state, x.env.builtIns}
+	var evm *vm.EVM
+	if m.web3 { // contracts go where the EVM puts them
+		evm = newEVM(x.env, &watch{evmState: own}, calls.contracts, calls.hooks())
+	} else {
+		evm = newEVM(x.env, aliasState{own, c}, calls.contracts, c.hooks(calls))
+	}
 	defer evm.Release()
 	if x.evm.Cancelled() {
 		evm.Cancel()
@@ -91,7 +107,7 @@ func (x *execution) runCreating(m message, value *uint256.Int) outcome {
 
 func (x *execution) runOn(evm *vm.EVM, m message, value *uint256.Int) outcome {
 	x.state.Prepare(x.rules, m.from, common.Address{}, m.to, x.env.builtIns.addresses, nil)
-	evm.SetTxContext(vm.TxContext{Origin: m.from, GasPrice: new(uint256.Int)})
+	evm.SetTxContext(vm.TxContext{Origin: m.from, GasPrice: x.env.settings.GasPrice})
 	if m.to == nil {
 		return x.deploy(evm, m, value)
 	}
@@ -100,7 +116,7 @@ func (x *execution) runOn(evm *vm.EVM, m message, value *uint256.Int) outcome {
 
 // affordable gives the value to transfer; false when the sender does not have it.
 func (x *execution) affordable(m message) (*uint256.Int, bool) {
-	if m.value == nil || m.value.Sign() == 0 {
+	if m.value == nil || m.value.Sign() == 0 || !x.env.settings.Transfer {
 		return new(uint256.Int), true
 	}
 	value, overflow := uint256.FromBig(m.value)
@@ -111,17 +127,18 @@ func (x *execution) affordable(m message) (*uint256.Int, bool) {
 }
 
 func (x *execution) call(evm *vm.EVM, m message, value *uint256.Int) outcome {
-	if x.env.builtIns.system[*m.to] {
-		return outcome{status: StatusPrecompiledError, gasUsed: callBaseGas, output: errorString(notBuiltText)}
+	pay := func() { evm.Context.Transfer(evm.StateDB, m.from, *m.to, value, &x.rules) }
+	if out, ok := x.callSystem(m, pay); ok {
+		return out
 	}
 	if _, builtIn := x.env.builtIns.contracts[*m.to]; !builtIn && x.state.GetCodeSize(*m.to) == 0 {
 		if len(m.input) > 0 {
 			return outcome{status: StatusRevert, gasUsed: callBaseGas, output: errorString(callAddressText)}
 		}
-		evm.Context.Transfer(evm.StateDB, m.from, *m.to, value, &x.rules)
+		pay()
 		return outcome{gasUsed: callBaseGas}
 	}
-	budget := vm.NewGasBudget(x.env.gasLimit-callBaseGas, 0)
+	budget := vm.NewGasBudget(x.env.settings.GasLimit-callBaseGas, 0)
 	ret, left, err := evm.Call(m.from, *m.to, m.input, budget, value)
 	return result(ret, callBaseGas+left.Used(budget), callBaseGas, err)
 }
@@ -129,7 +146,7 @@ func (x *execution) call(evm *vm.EVM, m message, value *uint256.Int) outcome {
 // deploy runs creation code at an address that go-ethereum's own creation would
 // not choose. The account exists while it runs and has no code, as everywhere.
 func (x *execution) deploy(evm *vm.EVM, m message, value *uint256.Int) outcome {
-	budget := vm.NewGasBudget(x.env.gasLimit, 0)
+	budget := vm.NewGasBudget(x.env.settings.GasLimit, 0)
 	x.state.CreateAccount(m.create)
 	x.state.CreateContract(m.create)
 	x.state.SetNonce(m.create, 1, tracing.NonceChangeNewContract)
@@ -186,6 +203,22 @@ func (x *execution) countNonce(tx *Transaction) {
 	x.state.SetNonce(tx.Sender, nonce, tracing.NonceChangeEoACall)
 }
 
+// charge takes the fee of a transaction, where there is a price of gas. A sender
+// who cannot pay it gets nothing done.
+func (x *execution) charge(m message, out outcome) outcome {
+	price := x.env.settings.GasPrice
+	if price.IsZero() {
+		return out
+	}
+	fee, overflow := new(uint256.Int).MulOverflow(price, uint256.NewInt(out.gasUsed))
+	if overflow || x.state.GetBalance(m.from).Lt(fee) {
+		x.state.RevertToSnapshot(x.before)
+		return outcome{status: StatusNotEnoughCash, gasUsed: out.gasUsed}
+	}
+	x.state.SubBalance(m.from, fee, tracing.BalanceChangeUnspecified)
+	return out
+}
+
 // apply executes a transaction as number index of the block and gives its receipt.
 func (x *execution) apply(tx *Transaction, index int) *Receipt {
 	m := message{from: tx.Sender, index: index, input: tx.Input}
@@ -206,7 +239,8 @@ func (x *execution) apply(tx *Transaction, index int) *Receipt {
 		m.to = &to
 	}
 	x.state.SetTxContext(tx.Hash, index, 0)
-	out := x.run(m)
+	x.before = x.state.Snapshot()
+	out := x.charge(m, x.run(m))
 	r := &Receipt{
 		Version:     tx.Version,
 		TxHash:      tx.Hash,
@@ -216,6 +250,9 @@ func (x *execution) apply(tx *Transaction, index int) *Receipt {
 		GasUsed:     out.gasUsed,
 		Output:      out.output,
 	}
+	if price := x.env.settings.GasPrice; tx.Version >= 1 && !price.IsZero() {
+		r.EffectiveGasPrice = price.Hex()
+	}
 	if out.status == StatusNone {
 		if m.to == nil {
 			r.ContractAddress = &m.create
@@ -224,7 +261,7 @@ func (x *execution) apply(tx *Transaction, index int) *Receipt {
 			r.Logs = append(r.Logs, Log{Address: log.Address, Topics: log.Topics, Data: log.Data})
 		}
 	}
-	x.state.Finalise(x.rules)
+	x.state.settle(x.rules)
 	r.Hash = r.computeHash()
 	return r
 }

@@ -53,6 +53,7 @@ type (
 		Status          uint64
 		ContractAddress []byte // 20 bytes or none
 		GasUsed         uint64
+		GasPrice        string
 		Output          []byte
 		Logs            []storedLog
 		Hash            common.Hash
@@ -80,7 +81,7 @@ type (
 )
 
 // recordFormat changes when records of older versions cannot be read any more.
-const recordFormat = 1
+const recordFormat = 2
 
 func encodeRecord(record any) []byte {
 	data, err := rlp.EncodeToBytes(record)
@@ -156,7 +157,8 @@ func decodeStoredTransaction(data []byte, number uint64, index int) (*Transactio
 
 func encodeReceipt(r *Receipt) []byte {
 	s := storedReceipt{
-		Version: uint64(r.Version), TxHash: r.TxHash, Status: uint64(r.Status), GasUsed: r.GasUsed, Output: r.Output, Hash: r.Hash,
+		Version: uint64(r.Version), TxHash: r.TxHash, Status: uint64(r.Status), GasUsed: r.GasUsed, GasPrice: r.EffectiveGasPrice,
+		Output: r.Output, Hash: r.Hash,
 	}
 	if r.ContractAddress != nil {
 		s.ContractAddress = r.ContractAddress[:]
@@ -174,7 +176,7 @@ func decodeReceipt(data []byte, number uint64, index int) (*Receipt, error) {
 	}
 	r := &Receipt{
 		Version: int32(s.Version), TxHash: s.TxHash, BlockNumber: number, Index: index,
-		Status: Status(s.Status), GasUsed: s.GasUsed, Output: s.Output, Hash: s.Hash,
+		Status: Status(s.Status), GasUsed: s.GasUsed, EffectiveGasPrice: s.GasPrice, Output: s.Output, Hash: s.Hash,
 	}
 	if len(s.ContractAddress) > 0 {
 		addr := common.BytesToAddress(s.ContractAddress)

@@ -3,6 +3,7 @@ package devchain
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/ethereum/go-ethereum/crypto"
 
 	"github.com/bcosgate/bcosgate/devchain/flatstate"
+	"github.com/bcosgate/bcosgate/devchain/system"
 )
 
 // SendTransaction takes in a signed transaction in its TARS form and waits until
@@ -106,7 +108,7 @@ func (c *Chain) nextBlockAt(last time.Time) (time.Time, bool) {
 	if n == 0 || c.manual.Load() {
 		return time.Time{}, false
 	}
-	if c.cfg.MinSealTime < 0 || c.cfg.Deterministic || c.cfg.SealFull && uint64(n) >= c.cfg.Genesis.TxCountLimit {
+	if c.cfg.MinSealTime < 0 || c.cfg.Deterministic || c.cfg.SealFull && uint64(n) >= c.settings().CountLimit {
 		return time.Time{}, true
 	}
 	if last.After(oldest) {
@@ -155,7 +157,7 @@ func (c *Chain) sealBlock(batch []*pending, now time.Time) error {
 		return err
 	}
 	number := head.Number + 1
-	sealer := c.keys[(number/c.cfg.Genesis.LeaderPeriod)%uint64(len(c.keys))].index
+	sealer := c.keys[(number/c.settings().LeaderPeriod)%uint64(len(c.keys))].index
 	candidate, err := c.execute(c.hard, c.blockAfter(head, c.timestamp(head, now), sealer), batch)
 	if err != nil {
 		return err
@@ -193,7 +195,6 @@ func (c *Chain) newest() (Head, error) {
 // blockAfter is the block after parent without what its transactions add.
 func (c *Chain) blockAfter(parent Head, timestamp int64, sealer int) *Block {
 	return &Block{Header: Header{
-		Version:   c.block0.Version,
 		Number:    parent.Number + 1,
 		Parent:    parent.Hash,
 		Timestamp: timestamp,
@@ -263,14 +264,15 @@ func (c *Chain) append(x *Candidate) error {
 // execute runs the batch on the state of the newest block, until ctx ends, and
 // fills in what the header says about it and its hash.
 func (c *Chain) execute(ctx context.Context, block *Block, batch []*pending) (*Candidate, error) {
-	db := flatstate.New(c.ledger, c.codes)
-	st, err := flatstate.NewStateDB(db)
+	w, err := newWorld(c.ledger, c.codes)
 	if err != nil {
 		return nil, err
 	}
-	env := c.rules
-	env.number, env.time, env.getHash = block.Number, block.Timestamp, blockHashes(c.ledger)
-	x := newExecution(env, st)
+	settings := system.ReadConfig(systemState{w}, block.Number)
+	block.Version = settings.Version
+	x := newExecution(blockEnv{
+		builtIns: c.builtIns, settings: settings, number: block.Number, time: block.Timestamp, getHash: blockHashes(c.ledger),
+	}, w)
 	defer x.close()
 	defer context.AfterFunc(ctx, x.evm.Cancel)()
 
@@ -286,14 +288,14 @@ func (c *Chain) execute(ctx context.Context, block *Block, batch []*pending) (*C
 		block.TxHashes = append(block.TxHashes, r.TxHash)
 		block.GasUsed += r.GasUsed
 		if r.ContractAddress != nil && entry.tx.ABI != "" {
-			change, err := c.rememberABI(st.GetCodeHash(*r.ContractAddress), entry.tx.ABI)
+			change, err := c.rememberABI(w.GetCodeHash(*r.ContractAddress), entry.tx.ABI)
 			if err != nil {
 				return nil, err
 			}
 			abis = append(change, abis...) // of two in one block the first one counts: it is written last
 		}
 	}
-	root, err := st.Commit(x.rules, block.Number)
+	changes, root, err := w.commit(x.rules, block.Number)
 	if err != nil {
 		return nil, fmt.Errorf("state of block %d: %w", block.Number, err)
 	}
@@ -301,7 +303,7 @@ func (c *Chain) execute(ctx context.Context, block *Block, batch []*pending) (*C
 	block.ReceiptsRoot = merkleRoot(leaves)
 	block.StateRoot = root
 	block.Hash = block.computeHash()
-	return &Candidate{block: block, batch: batch, receipts: receipts, changes: append(db.Changes(), abis...)}, nil
+	return &Candidate{block: block, batch: batch, receipts: receipts, changes: append(changes, abis...)}, nil
 }
 
 // rememberABI stores the ABI for the code, unless the code has one.

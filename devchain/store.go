@@ -15,7 +15,7 @@ import (
 )
 
 // The ledger on disk: one key-value store, one batch a block. The first byte of
-// a key says what it is; flatstate has a, c and s.
+// a key says what it is; flatstate has a, c and s, tables has t.
 const (
 	keyGenesis     = 'G' // -> storedGenesis
 	keyHead        = 'H' // -> storedHead
@@ -158,21 +158,40 @@ type snapshot struct{ *pebble.Snapshot }
 
 func (s snapshot) Get(key []byte) ([]byte, error) { return pebbleGet(s.Snapshot, key) }
 
+// Scan calls each with all keys that begin with prefix, in order, until it is false.
+func (l *ledger) Scan(prefix []byte, each func(key, value []byte) bool) error {
+	return pebbleScan(l.db, prefix, each)
+}
+
+// Scan is that of the ledger as it was.
+func (s snapshot) Scan(prefix []byte, each func(key, value []byte) bool) error {
+	return pebbleScan(s.Snapshot, prefix, each)
+}
+
 // scan calls each with the values of all keys that begin with prefix, in order.
 func (s snapshot) scan(prefix []byte, each func(value []byte) error) error {
+	var failed error
+	err := s.Scan(prefix, func(_, value []byte) bool {
+		failed = each(value)
+		return failed == nil
+	})
+	return errors.Join(failed, err)
+}
+
+func pebbleScan(from pebble.Reader, prefix []byte, each func(key, value []byte) bool) error {
 	end := append([]byte{}, prefix...)
 	for i := len(end) - 1; i >= 0; i-- {
 		if end[i]++; end[i] != 0 {
 			break
 		}
 	}
-	it, err := s.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: end})
+	it, err := from.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: end})
 	if err != nil {
 		return err
 	}
-	for it.First(); it.Valid(); it.Next() {
-		if err := each(it.Value()); err != nil {
-			return errors.Join(err, it.Close())
+	for more := it.First(); more; more = it.Next() {
+		if !each(it.Key(), it.Value()) {
+			break
 		}
 	}
 	return errors.Join(it.Error(), it.Close())

@@ -2,6 +2,9 @@ package devchain
 
 import (
 	"github.com/ethereum/go-ethereum/common"
+
+	"github.com/bcosgate/bcosgate/devchain/system"
+	"github.com/bcosgate/bcosgate/devchain/tables"
 )
 
 // view is the ledger up to one committed block, with the state after it. Each
@@ -9,8 +12,9 @@ import (
 // left. So reads wait for nobody and see nothing half written.
 type view struct {
 	snapshot
-	head   Head
-	totals Totals
+	head     Head
+	totals   Totals
+	settings *system.Config // in force in the next block
 
 	holders int // readers, and the chain while it is the newest; guarded by Chain.mu
 }
@@ -39,6 +43,12 @@ func (c *Chain) readHead(v *view) error {
 		return err
 	}
 	v.head = Head{Number: block.Number, Hash: block.Hash, Timestamp: block.Timestamp}
+	rows := tables.New(v)
+	v.settings = system.ReadConfig(rows, head.Number+1)
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	c.inForce.Store(v.settings)
 	v.totals = Totals{BlockNumber: head.Number, Transactions: head.Transactions, Failed: head.Failed}
 	return nil
 }

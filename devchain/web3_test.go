@@ -25,7 +25,7 @@ func (c *testChain) fund(addr common.Address, amount uint64) {
 	st, err := flatstate.NewStateDB(db)
 	require.NoError(c.t, err)
 	st.AddBalance(addr, uint256.NewInt(amount), tracing.BalanceChangeUnspecified)
-	_, err = st.Commit(c.rules.config.Rules(new(big.Int), true, 0), 0)
+	_, err = st.Commit(cancunRules(0).Rules(new(big.Int), true, 0), 0)
 	require.NoError(c.t, err)
 	require.NoError(c.t, c.ledger.write(db.Changes()))
 	v, err := c.newView()

@@ -18,10 +18,18 @@ type collector struct {
 
 func (c *collector) put(key, value []byte) {
 	c.db.add(Change{Key: key, Value: value})
-	entry := crypto.Keccak256(key, value)
-	for i := range c.sum {
-		c.sum[i] ^= entry[i]
+	c.sum = AddToRoot(c.sum, []Change{{Key: key, Value: value}})
+}
+
+// AddToRoot adds further changed entries to a root.
+func AddToRoot(root common.Hash, changes []Change) common.Hash {
+	for _, change := range changes {
+		entry := crypto.Keccak256(change.Key, change.Value)
+		for i := range root {
+			root[i] ^= entry[i]
+		}
 	}
+	return root
 }
 
 // UpdateAccount collects an account. Its root covers the changes of its slots.

@@ -48,7 +48,7 @@ func sm2Verify(_ *context, args *arguments) ([]byte, error) {
 		b.AddASN1BigInt(new(big.Int).SetBytes(s[:]))
 	})
 	signature, err := b.Bytes()
-	if err != nil || !sm2.VerifyASN1(key, hash[:], signature) {
+	if err != nil || !sm2.VerifyASN1WithSM2(key, nil, hash[:], signature) {
 		return bad, nil //nolint:nilerr // as above
 	}
 	account := sm3.Sum(public)

@@ -27,17 +27,17 @@ func (c *Chain) SystemConfig(key string) (Setting, error) {
 	})
 }
 
-// Observers are the ids of the nodes that take no part in the consensus.
-func (c *Chain) Observers() ([]string, error) {
-	return read(c, func(v *view) ([]string, error) {
+// Nodes are the members of the group as the next block will find them.
+func (c *Chain) Nodes() ([]Node, error) {
+	return read(c, func(v *view) ([]Node, error) {
 		rows := tables.New(v)
-		ids := []string{}
+		var nodes []Node
 		for _, node := range system.Nodes(rows) {
-			if node.Kind == system.KindObserver {
-				ids = append(ids, node.ID)
+			if node.Since <= v.head.Number+1 {
+				nodes = append(nodes, Node{ID: node.ID, Kind: node.Kind, Weight: node.Weight, TermWeight: node.Term})
 			}
 		}
-		return ids, rows.Err()
+		return nodes, rows.Err()
 	})
 }
 

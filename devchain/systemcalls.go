@@ -38,20 +38,24 @@ func (x *execution) callSystem(m message, pay func()) (outcome, bool) {
 	} else {
 		return outcome{}, false
 	}
-	out := outcome{gasUsed: callBaseGas, output: output}
 	if err != nil {
-		out.status, out.output = StatusPrecompiledError, refusalOutput(err)
+		status, output := failure(err)
+		return outcome{status: status, gasUsed: callBaseGas, output: output}, true
 	}
-	return out, true
+	return outcome{gasUsed: callBaseGas, output: output}, true
 }
 
-// refusalOutput is the return data of a system contract that failed.
-func refusalOutput(err error) []byte {
+// failure is the status and the return data of a system contract that failed.
+func failure(err error) (Status, []byte) {
 	var refused *system.Refused
-	if errors.As(err, &refused) {
-		return errorString(refused.Text)
+	var reverted *system.Reverted
+	switch {
+	case errors.As(err, &refused):
+		return StatusPrecompiledError, errorString(refused.Text)
+	case errors.As(err, &reverted) && reverted.Text != "":
+		return StatusRevert, errorString(reverted.Text)
 	}
-	return errorString(err.Error())
+	return StatusRevert, nil
 }
 
 // escape stands for a system contract while a message runs that is not followed
@@ -145,7 +149,8 @@ func (e entered) Run(input []byte) ([]byte, error) {
 		output, err = contracts.RunBound(s.env, e.at, s.x.state.GetCode(e.at), call)
 	}
 	if err != nil {
-		return refusalOutput(err), vm.ErrExecutionReverted
+		_, output = failure(err)
+		return output, vm.ErrExecutionReverted
 	}
 	return output, nil
 }

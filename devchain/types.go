@@ -4,6 +4,8 @@ import (
 	"math/big"
 
 	"github.com/ethereum/go-ethereum/common"
+
+	"github.com/bcosgate/bcosgate/devchain/system"
 )
 
 // Transaction is a decoded transaction with everything that came over the wire
@@ -117,6 +119,20 @@ type Totals struct {
 	BlockNumber  uint64
 	Transactions uint64
 	Failed       uint64 // those with a status other than 0
+}
+
+// Kinds of nodes.
+const (
+	KindSealer   = system.KindSealer
+	KindObserver = system.KindObserver
+)
+
+// Node is a member of the group.
+type Node struct {
+	ID         string // 128 lower-case hex digits
+	Kind       string
+	Weight     uint64 // 0 for observers
+	TermWeight uint64
 }
 
 // Setting is a value of the system configuration and the block from which on it

@@ -16,6 +16,7 @@ type Ledger interface {
 	Genesis() devchain.Genesis
 	GenesisHash() common.Hash
 	Sealers() []devchain.Sealer // in the order of block headers
+	Nodes() ([]devchain.Node, error)
 
 	Head() devchain.Head
 	BlockByNumber(number uint64) (*devchain.Block, error)

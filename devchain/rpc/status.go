@@ -3,10 +3,9 @@ package rpc
 import (
 	"context"
 	"slices"
-)
 
-// Types of getNodeListByType that have members here; every node is a sealer.
-const typeSealer = "consensus_sealer"
+	"github.com/bcosgate/bcosgate/devchain"
+)
 
 type sealerEntry struct {
 	NodeID     string `json:"nodeID"`
@@ -23,15 +22,33 @@ func (s *Server) sealers() []sealerEntry {
 	return list
 }
 
-func (s *Server) getSealerList(context.Context, params) (any, error) { return s.sealers(), nil }
+// nodes are the members of the group of one kind; the empty text is all kinds.
+func (s *Server) nodes(kind string) ([]sealerEntry, error) {
+	all, err := s.ledger.Nodes()
+	list := []sealerEntry{}
+	for _, n := range all {
+		if kind == "" || kind == n.Kind {
+			list = append(list, sealerEntry{NodeID: n.ID, Weight: n.Weight, TermWeight: n.TermWeight})
+		}
+	}
+	return list, err
+}
 
-func (s *Server) getObserverList(context.Context, params) (any, error) { return []string{}, nil }
+func (s *Server) getSealerList(context.Context, params) (any, error) {
+	return s.nodes(devchain.KindSealer)
+}
+
+func (s *Server) getObserverList(context.Context, params) (any, error) {
+	observers, err := s.nodes(devchain.KindObserver)
+	ids := make([]string, len(observers))
+	for i, n := range observers {
+		ids[i] = n.NodeID
+	}
+	return ids, err
+}
 
 func (s *Server) getNodeListByType(_ context.Context, p params) (any, error) {
-	if kind := p.text(2); kind != "" && kind != typeSealer {
-		return []sealerEntry{}, nil
-	}
-	return s.sealers(), nil
+	return s.nodes(p.text(2))
 }
 
 // getPbftView is always 0: there is one process and so never a change of view.

@@ -9,6 +9,18 @@ import (
 // governorTable has the weights of the governors by account.
 const governorTable = "committee_governors"
 
+// CommitteeManager, 0x10001.
+func (c *Contracts) committee() contract {
+	return contract{
+		code: true,
+		methods: c.functions(map[string]method{
+			"isGovernor(address)": func(x *context, args *arguments) ([]byte, error) {
+				return encode(boolean(isGovernor(x.State, args.address()))), nil
+			},
+		}),
+	}
+}
+
 // governors are the members of the committee, in the order of their accounts.
 func governors(store Store) (all []common.Address) {
 	store.Keys(governorTable, func(account string) bool {

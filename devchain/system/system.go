@@ -63,6 +63,13 @@ type Refused struct{ Text string }
 
 func (r *Refused) Error() string { return "system contract: " + r.Text }
 
+// Reverted is the failure of a contract that is code on a node, as the committee
+// is. A node answers with status 16 (RevertInstruction) and Text as Error(string),
+// or with nothing when it is empty.
+type Reverted struct{ Text string }
+
+func (r *Reverted) Error() string { return "system contract reverted: " + r.Text }
+
 // internalText is what a node says about failures inside a system contract that
 // have no text of their own.
 const internalText = "InternalPrecompiledFailed"
@@ -94,6 +101,7 @@ type contract struct {
 	// the call, unless it is nothing.
 	before  func(x *context, selector [4]byte, args *arguments) ([]byte, error)
 	unknown method // of unknown functions; nil refuses with a text
+	code    bool   // it is code on a node
 	bound   bool   // works on a table or account, whose path comes with the call
 	pays    bool   // takes a call without input: a transfer
 }
@@ -125,6 +133,7 @@ func New(hash Hash) *Contracts {
 		groupSigAt:      c.groupSig(),
 		ringSigAt:       c.ringSig(),
 		zkpAt:           c.zkp(),
+		committeeAt:     c.committee(),
 		contractAuthAt:  c.contractAuth(),
 		accountManageAt: c.accountManager(),
 		accountAt:       c.account(),
@@ -179,8 +188,8 @@ func (c *Contracts) Has(config *Config, at common.Address) bool {
 	return ok && (impl.feature == "" || config.On(impl.feature))
 }
 
-// Run calls the contract at a fixed address. The error is a *Refused; then the
-// caller must undo what was changed. It must only be called for contracts that Has
+// Run calls the contract at a fixed address. The error is a *Refused or a
+// *Reverted; then the caller must undo what was changed. It must only be called for contracts that Has
 // reports.
 func (c *Contracts) Run(env *Env, at common.Address, call Call) ([]byte, error) {
 	return c.contracts[at].run(&context{Env: env, contracts: c, self: at, call: call, seq: env.Calls}, call.Input)
@@ -212,6 +221,9 @@ func (k *contract) run(x *context, input []byte) ([]byte, error) {
 	if len(input) == 0 && k.pays {
 		return nil, nil
 	}
+	if k.code && len(input) < 4 {
+		return nil, &Reverted{}
+	}
 	if len(input) < 4 {
 		return nil, refuse("Empty param data in precompiled call")
 	}
@@ -222,6 +234,9 @@ func (k *contract) run(x *context, input []byte) ([]byte, error) {
 	}
 	if m, ok := k.methods[[4]byte(input[:4])]; ok {
 		return m(x, decode(input[4:]))
+	}
+	if k.code {
+		return nil, &Reverted{}
 	}
 	if k.unknown != nil {
 		return k.unknown(x, decode(input[4:]))

@@ -61,7 +61,7 @@ func (c *Chain) mine(ctx context.Context, n int, empty bool) (Head, error) {
 			if ctx.Err() != nil { // nobody waits for the others
 				break
 			}
-			if err := c.seal(int(c.cfg.Genesis.TxCountLimit), empty); err != nil {
+			if err := c.seal(c.blockSize(), empty); err != nil {
 				return err
 			}
 		}

@@ -3,7 +3,6 @@ package devchain
 import (
 	"context"
 	"fmt"
-	"math"
 	"slices"
 	"time"
 
@@ -122,7 +121,7 @@ func (c *Chain) sealDue() error {
 	if c.cfg.Deterministic {
 		return c.seal(1, false)
 	}
-	return c.seal(int(c.cfg.Genesis.TxCountLimit), false)
+	return c.seal(c.blockSize(), false)
 }
 
 // seal makes a block of what waits, at most limit transactions; when nothing does,

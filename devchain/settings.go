@@ -2,6 +2,7 @@ package devchain
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -44,6 +45,9 @@ func (c *Chain) Nodes() ([]Node, error) {
 // settings are what is in force in the next block; those of the last one when the
 // chain is closed.
 func (c *Chain) settings() *system.Config { return c.inForce.Load() }
+
+// blockSize is the most transactions of the next block.
+func (c *Chain) blockSize() int { return int(min(c.settings().CountLimit, math.MaxInt32)) }
 
 // tables are the rows that the genesis leaves (protocol section 11.4).
 func (g Genesis) tables(version uint32) []flatstate.Change {

@@ -53,6 +53,16 @@ type Transaction struct {
 // Raw is the TARS form as it came over the wire. It must not be changed.
 func (tx *Transaction) Raw() []byte { return tx.raw }
 
+// Size is what a node counts of a transaction in the size of its block.
+func (tx *Transaction) Size() int {
+	size := len(tx.Nonce) + len(tx.To) + len(tx.Input) + len(tx.ABI) + len(tx.Value) + len(tx.GasPrice) + len(tx.MaxFeePerGas) +
+		len(tx.MaxPriorityFeePerGas) + len(tx.Extension) + len(tx.Signature) + len(tx.Sender) + len(tx.ExtraData)
+	if tx.Ethereum != nil {
+		size += len(tx.Ethereum.signedBytes()) + len(tx.Hash)
+	}
+	return size
+}
+
 // Log is one event of a receipt. A failed transaction has none.
 type Log struct {
 	Address common.Address

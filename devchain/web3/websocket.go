@@ -1,0 +1,85 @@
+package web3
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/coder/websocket"
+)
+
+// writeTimeout is how long a peer may take to accept one message before it is
+// given up.
+const writeTimeout = 30 * time.Second
+
+func isUpgrade(r *http.Request) bool {
+	return hasToken(r.Header["Connection"], "upgrade") && hasToken(r.Header["Upgrade"], "websocket")
+}
+
+// hasToken looks for a word in comma-separated header values.
+func hasToken(values []string, word string) bool {
+	for token := range strings.SplitSeq(strings.Join(values, ","), ",") {
+		if strings.EqualFold(strings.TrimSpace(token), word) {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Server", serverName)
+	ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true}) // a node does not look at Origin
+	if err != nil {
+		s.log.Debug("upgrade refused", "peer", r.RemoteAddr, "error", err)
+		return
+	}
+	defer ws.CloseNow() //nolint:errcheck // it is the last word
+	s.mu.Lock()
+	late := s.stopping
+	if !late {
+		s.sessions.Add(1)
+	}
+	s.mu.Unlock()
+	if late {
+		return
+	}
+	defer s.sessions.Done()
+	ws.SetReadLimit(s.cfg.BodyLimit)
+	err = s.session(ws)
+	s.log.Debug("session ended", "peer", r.RemoteAddr, "error", err)
+}
+
+// session serves one WebSocket until the peer leaves or the server stops. Requests
+// are served one after another: a peer that does not wait for its answers is not
+// read meanwhile.
+func (s *Server) session(ws *websocket.Conn) error {
+	ctx, cancel := context.WithCancel(s.base)
+	subs := &subscriptions{names: map[string]struct{}{}}
+	var pushing sync.WaitGroup
+	defer pushing.Wait()
+	defer cancel()
+	pushing.Go(func() {
+		defer cancel()
+		s.pushHeads(ctx, ws, subs)
+	})
+	for {
+		_, body, err := ws.Read(ctx)
+		if err != nil {
+			return err
+		}
+		if err := write(ctx, ws, s.respond(ctx, body, subs)); err != nil {
+			return err
+		}
+	}
+}
+
+// write sends a message in a binary frame, as a node does. The connection is safe
+// for several writers.
+func write(ctx context.Context, ws *websocket.Conn, message []byte) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, writeTimeout, errors.New("the peer does not read"))
+	defer cancel()
+	return ws.Write(ctx, websocket.MessageBinary, message)
+}

@@ -52,7 +52,7 @@ func (c *Chain) SubmitEthereum(raw []byte) (*Submission, error) {
 	if err != nil {
 		return nil, &Error{Code: CodeInternal, Message: dump("boost::wrapexcept<bcos::crypto::InvalidSignature>", "std::exception")}
 	}
-	tx.ImportTime = now.UnixMilli()
+	tx.ImportTime = c.cfg.Clock().UnixMilli()
 	account, err := c.Account(tx.Sender)
 	if err != nil {
 		return nil, err

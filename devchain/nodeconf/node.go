@@ -27,6 +27,8 @@ type Node struct {
 
 	P2PListen string // host:port of [p2p]; only shown, never opened
 
+	Web3 *Web3 // nil: the Web3 port stays closed
+
 	NodeID  string            // 128 lower-case hex digits
 	NodeKey *ecdsa.PrivateKey // signs blocks
 
@@ -71,6 +73,8 @@ func ReadNode(path string) (Node, error) {
 	n.TLS = f.enableTLS()
 	n.ReturnInputParams = f.boolean("rpc", "return_input_params", true)
 	n.P2PListen = f.address("p2p", "0.0.0.0", 30300, 0)
+
+	n.Web3 = f.web3()
 
 	certs := at(dir, f.text("cert", "ca_path", "./"))
 	n.CACert = at(certs, f.text("cert", "ca_cert", "ca.crt"))

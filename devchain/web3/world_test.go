@@ -95,7 +95,7 @@ func fund(t testing.TB, cfg devchain.Config, account common.Address) {
 	chain, err := devchain.Open(cfg)
 	require.NoError(t, err)
 	require.NoError(t, chain.Close())
-	db, err := pebble.Open(cfg.DataDir, &pebble.Options{FormatMajorVersion: pebble.FormatNewest})
+	db, err := pebble.Open(cfg.DataDir, &pebble.Options{FormatMajorVersion: pebble.FormatNewest, Logger: quiet{}})
 	require.NoError(t, err)
 	changes := flatstate.New(emptyState{}, nil)
 	state, err := flatstate.NewStateDB(changes)
@@ -108,6 +108,12 @@ func fund(t testing.TB, cfg devchain.Config, account common.Address) {
 	}
 	require.NoError(t, db.Close())
 }
+
+type quiet struct{}
+
+func (quiet) Infof(string, ...any)         {}
+func (quiet) Errorf(string, ...any)        {}
+func (quiet) Fatalf(text string, _ ...any) { panic(text) }
 
 type emptyState struct{}
 

@@ -29,5 +29,13 @@ func TestConformance(t *testing.T) {
 			})
 		}
 	})
+	t.Run("web3", func(t *testing.T) {
+		for _, file := range golden.Files(t, "web3/*.txt") {
+			t.Run(path.Base(file), func(t *testing.T) {
+				t.Parallel()
+				playWeb3(t, tb, file)
+			})
+		}
+	})
 	tb.print(t)
 }

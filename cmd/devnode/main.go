@@ -13,6 +13,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/bcosgate/bcosgate/devchain/control"
 )
 
 // behavesAs is the node version that this program was modelled on.
@@ -32,8 +34,14 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
+// Exit codes.
+const (
+	exitFailed      = 1
+	exitUnreachable = 2 // devnode ctl: no node answers
+)
+
 // run is the program without its process: it serves until ctx ends and gives the
-// exit code, 0 or 1.
+// exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	command := newCommand()
 	command.SetArgs(args)
@@ -41,7 +49,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	command.SetErr(stderr)
 	if err := command.ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(stderr, "devnode:", err)
-		return 1
+		if _, unreachable := errors.AsType[*control.UnreachableError](err); unreachable {
+			return exitUnreachable
+		}
+		return exitFailed
 	}
 	return 0
 }
@@ -50,15 +61,18 @@ func newCommand() *cobra.Command {
 	var configs []string
 	var genesis string
 	var version bool
+	var extras extras
 	command := &cobra.Command{
 		Use:   "devnode -c config.ini [-c config.ini …] -g config.genesis",
 		Short: "a development node of a FISCO BCOS 3.x chain",
 		Long: "Serves a development chain that behaves like FISCO BCOS " + behavesAs + ": JSON-RPC over HTTP and WebSocket on one\n" +
 			"port, mutual TLS 1.2, EVM, ledger on disk. With several -c one process serves several nodes of one chain,\n" +
 			"each on its own port; the ledger is in the data_path of the first. Paths in a config.ini are relative to its\n" +
-			"folder. SIGTERM and SIGINT stop it gracefully; a second one ends it at once.",
+			"folder. SIGTERM and SIGINT stop it gracefully; a second one ends it at once. With --control it can be driven\n" +
+			"by devnode ctl: faults, snapshots, blocks on request, time.",
 		Example: "  devnode -c config.ini -g config.genesis\n" +
-			"  devnode -c node0/config.ini -c node1/config.ini -g node0/config.genesis",
+			"  devnode -c node0/config.ini -c node1/config.ini -g node0/config.genesis\n" +
+			"  devnode -c config.ini -g config.genesis --control 127.0.0.1:20290 --deterministic",
 		Args:          cobra.NoArgs,
 		SilenceUsage:  true,
 		SilenceErrors: true,
@@ -71,7 +85,7 @@ func newCommand() *cobra.Command {
 			if len(configs) == 0 {
 				return errors.New("no configuration: name one with -c")
 			}
-			return serve(cmd.Context(), configs, genesis, cmd.OutOrStdout(), cmd.ErrOrStderr())
+			return serve(cmd.Context(), configs, genesis, extras, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	flags := command.Flags()
@@ -79,7 +93,8 @@ func newCommand() *cobra.Command {
 	flags.StringArrayVarP(&configs, "config", "c", []string{"./config.ini"}, "config.ini of a node; may be repeated")
 	flags.StringVarP(&genesis, "genesis", "g", "./config.genesis", "config.genesis of the chain")
 	flags.BoolVarP(&version, "version", "v", false, "print the version and exit")
-	command.AddCommand(newCertCommand())
+	extras.addTo(command)
+	command.AddCommand(newCertCommand(), newCtlCommand())
 	command.CompletionOptions.DisableDefaultCmd = true
 	return command
 }

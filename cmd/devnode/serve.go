@@ -18,6 +18,7 @@ import (
 
 	"github.com/bcosgate/bcosgate/certs"
 	"github.com/bcosgate/bcosgate/devchain"
+	"github.com/bcosgate/bcosgate/devchain/faults"
 	"github.com/bcosgate/bcosgate/devchain/nodeconf"
 	"github.com/bcosgate/bcosgate/devchain/rpc"
 )
@@ -27,7 +28,7 @@ const stopTime = 10 * time.Second
 
 // serve runs the nodes of the config files as one chain until ctx ends. It
 // prints a line for each endpoint and "devnode ready" when all are listening.
-func serve(ctx context.Context, configs []string, genesisFile string, stdout, stderr io.Writer) (err error) {
+func serve(ctx context.Context, configs []string, genesisFile string, extras extras, stdout, stderr io.Writer) (err error) {
 	nodes, genesis, err := read(configs, genesisFile)
 	if err != nil {
 		return err
@@ -46,16 +47,23 @@ func serve(ctx context.Context, configs []string, genesisFile string, stdout, st
 	}
 	defer func() { err = errors.Join(err, closeLog()) }()
 
-	chain, err := devchain.Open(chainConfig(nodes, genesis, log))
+	controls := newControls(extras.or(first))
+	chain, err := devchain.Open(controls.of(chainConfig(nodes, genesis, log)))
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, chain.Close()) }()
 
-	endpoints, err := prepare(nodes, chain, log)
+	endpoints, err := prepare(nodes, chain, controls.faults, log)
 	if err != nil {
 		return err
 	}
+	if err := controls.start(ctx, chain, nodes, stdout, log); err != nil {
+		return err
+	}
+	ended, end := context.WithCancel(context.WithoutCancel(ctx))
+	end()
+	defer func() { err = errors.Join(err, controls.stop(ended)) }()
 	// All ports are taken before one of them answers.
 	var ports net.ListenConfig
 	for i := range endpoints {
@@ -81,6 +89,11 @@ func serve(ctx context.Context, configs []string, genesisFile string, stdout, st
 	log.Info("stopping")
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
 	defer cancel()
+	failed := controls.stop(ending)
+	if !chain.Sealing() {
+		// Nobody will ask for the block that clients wait for.
+		failed = errors.Join(failed, chain.Stop(ending))
+	}
 	// Clients first: what they wait for still goes into a block.
 	failures := make([]error, len(endpoints))
 	var stopping sync.WaitGroup
@@ -88,7 +101,7 @@ func serve(ctx context.Context, configs []string, genesisFile string, stdout, st
 		stopping.Go(func() { failures[i] = e.server.Stop(ending) })
 	}
 	stopping.Wait()
-	err = errors.Join(append(failures, chain.Stop(ending))...)
+	err = errors.Join(append(failures, failed, chain.Stop(ending))...)
 	log.Info("stopped", "error", err)
 	fmt.Fprintln(stdout, "devnode stopped")
 	return err
@@ -151,7 +164,7 @@ func (e endpoint) scheme() string {
 }
 
 // prepare makes an endpoint for each node. Nothing listens yet.
-func prepare(nodes []nodeconf.Node, chain *devchain.Chain, log *slog.Logger) ([]endpoint, error) {
+func prepare(nodes []nodeconf.Node, chain *devchain.Chain, struck *faults.Set, log *slog.Logger) ([]endpoint, error) {
 	identities := make([]rpc.Node, len(nodes))
 	configs := make([]*tls.Config, len(nodes))
 	for i, node := range nodes {
@@ -172,7 +185,8 @@ func prepare(nodes []nodeconf.Node, chain *devchain.Chain, log *slog.Logger) ([]
 	for i, node := range nodes {
 		server, err := rpc.NewServer(rpc.Config{
 			Ledger: chain, Node: identities[i], Peers: slices.Concat(identities[:i], identities[i+1:]), TLS: configs[i],
-			ReturnInputParams: node.ReturnInputParams, Logger: log.With("node", node.Name),
+			ReturnInputParams: node.ReturnInputParams, Faults: struck, Name: node.Name,
+			Logger: log.With("node", node.Name),
 		})
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", node.File, err)

@@ -47,6 +47,14 @@ func Listen(ctx context.Context, address string, anywhere bool) (net.Listener, e
 	return l, nil
 }
 
+// Address is what clients of l use.
+func Address(l net.Listener) string {
+	if l.Addr().Network() == "unix" {
+		return unixPrefix + l.Addr().String()
+	}
+	return l.Addr().String()
+}
+
 // removeDead takes away a socket on which nobody listens.
 func removeDead(ctx context.Context, path string) {
 	info, err := os.Lstat(path)

@@ -38,6 +38,10 @@ type Node struct {
 	TxExpiration time.Duration // how long one may wait
 
 	Log Log
+
+	// What a real node does not have, from [devnode].
+	Control       string // address of the control endpoint, host:port or unix:PATH; empty: none
+	Deterministic bool   // the same blocks of the same transactions
 }
 
 // Log says where the log goes.
@@ -96,6 +100,11 @@ func ReadNode(path string) (Node, error) {
 		Console: f.boolean("log", "enable_console_output", false),
 		Dir:     at(dir, f.text("log", "log_path", "./log")),
 	}
+	n.Control = f.text("devnode", "control", "")
+	if socket, ok := strings.CutPrefix(n.Control, "unix:"); ok {
+		n.Control = "unix:" + at(dir, socket)
+	}
+	n.Deterministic = f.boolean("devnode", "deterministic", false)
 	if f.boolean("security", "enable_hsm", false) {
 		f.note("security", "enable_hsm", "true", "hardware keys are not available: set false and use private_key_path")
 	} else {

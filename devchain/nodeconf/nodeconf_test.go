@@ -76,6 +76,10 @@ func TestReadNodeTakesEveryKeyItPromises(t *testing.T) {
 	}{
 		{"listen_port=20200", "listen_port=0", func(n Node) bool { return n.Listen == "127.0.0.1:0" }},
 		{"listen_ip=127.0.0.1\n    listen_port=20200", "listen_ip=::\n    listen_port=20200", func(n Node) bool { return n.Listen == "[::]:20200" }},
+		{"[rpc]", "[devnode]\ncontrol=127.0.0.1:9000\ndeterministic=true\n[rpc]", func(n Node) bool { return n.Control == "127.0.0.1:9000" && n.Deterministic }},
+		{"[rpc]", "[devnode]\ncontrol=unix:run/control.sock\n[rpc]", func(n Node) bool {
+			return n.Control == "unix:"+filepath.Join(filepath.Dir(n.File), "run", "control.sock")
+		}},
 		{"enable_ssl=true", "enable_ssl=false", func(n Node) bool { return !n.TLS }},
 		{"enable_ssl=true", "disable_ssl=true", func(n Node) bool { return !n.TLS }},
 		{"enable_ssl=true", "enable_ssl=true\ndisable_ssl=true", func(n Node) bool { return n.TLS }},

@@ -73,10 +73,11 @@ func removeDead(ctx context.Context, path string) {
 }
 
 func split(address string) (network, place string, err error) {
-	if path, ok := strings.CutPrefix(address, unixPrefix); ok && path != "" {
+	path, isPath := strings.CutPrefix(address, unixPrefix)
+	if isPath && path != "" {
 		return "unix", path, nil
 	}
-	if _, _, err := net.SplitHostPort(address); err != nil {
+	if _, _, err := net.SplitHostPort(address); isPath || err != nil {
 		return "", "", fmt.Errorf("control: address %q is neither host:port nor unix:PATH", address)
 	}
 	return "tcp", address, nil

@@ -79,8 +79,9 @@ func arguments(nodes ...nodeFolder) []string {
 
 // running is a devnode in this process.
 type running struct {
-	urls []string
-	stop func() (code int, stderr string)
+	urls    []string
+	control string // address of the control endpoint, if there is one
+	stop    func() (code int, stderr string)
 }
 
 // start runs devnode until stop, or the end of the test. It returns when the
@@ -106,6 +107,10 @@ func start(t *testing.T, args []string) running {
 	t.Cleanup(func() { r.stop() })
 	lines := bufio.NewScanner(reader)
 	for lines.Scan() && lines.Text() != "devnode ready" {
+		if address, ok := strings.CutPrefix(lines.Text(), "control endpoint on "); ok {
+			r.control = address
+			continue
+		}
 		m := regexp.MustCompile(`^node\d+ listening on (https?://\S+) \(chain0, group0\)$`).FindStringSubmatch(lines.Text())
 		require.NotNil(t, m, lines.Text())
 		r.urls = append(r.urls, m[1])

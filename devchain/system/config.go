@@ -64,7 +64,8 @@ type Config struct {
 // On reports whether a flag is on.
 func (c *Config) On(flag string) bool { return c.flags[flag] }
 
-// ReadConfig is the configuration in force in a block.
+// ReadConfig is the configuration in force in a block; the rows are those that the
+// block before it left.
 func ReadConfig(store Store, block uint64) *Config {
 	c := &Config{flags: map[string]bool{}, GasPrice: new(uint256.Int)}
 	number := func(s Setting) uint64 {

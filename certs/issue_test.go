@@ -5,7 +5,6 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/asn1"
-	"encoding/hex"
 	"encoding/pem"
 	"math/big"
 	"os"
@@ -14,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	gethcrypto "github.com/ethereum/go-ethereum/crypto"
 	"github.com/stretchr/testify/require"
 
 	"github.com/bcosgate/bcosgate/internal/golden"
@@ -138,38 +136,6 @@ func TestLoadCA(t *testing.T) {
 	require.ErrorContains(t, err, "leaf.crt: is not a CA certificate")
 	_, err = LoadCA(caCert, filepath.Join(dir, "leaf.key"))
 	require.ErrorContains(t, err, "leaf.key: is not the private key of the certificate")
-}
-
-func TestChainKey(t *testing.T) {
-	t.Parallel()
-	key, err := NewChainKey()
-	require.NoError(t, err)
-	require.Regexp(t, `^[0-9a-f]{128}$`, key.NodeID())
-	other, err := NewChainKey()
-	require.NoError(t, err)
-	require.NotEqual(t, key.NodeID(), other.NodeID())
-}
-
-// The bytes are those of `openssl ecparam -genkey -name secp256k1 -noout | openssl pkcs8 -topk8 -nocrypt`
-// with the number 1 in place of the private key, so that the public key is the generator.
-func TestChainKeyIsWrittenAsOpensslWritesIt(t *testing.T) {
-	t.Parallel()
-	const number = "0000000000000000000000000000000000000000000000000000000000000001"
-	const public = "79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798" +
-		"483ada7726a3c4655da4fbfc0e1108a8fd17b448a68554199c47d08ffb10d4b8"
-	scalar, err := gethcrypto.HexToECDSA(number)
-	require.NoError(t, err)
-	key := ChainKey{Key: scalar}
-	require.Equal(t, public, key.NodeID())
-	require.Equal(t, "0x7E5F4552091A69125d5DfCb7b8C2659029395Bdf", key.Address().Hex())
-
-	written, err := key.PEM()
-	require.NoError(t, err)
-	block, rest := pem.Decode(written)
-	require.Empty(t, rest)
-	require.Equal(t, "PRIVATE KEY", block.Type)
-	require.Equal(t, "308184020100301006072a8648ce3d020106052b8104000a046d306b0201010420"+number+
-		"a14403420004"+public, hex.EncodeToString(block.Bytes))
 }
 
 // TestRecordedCertificates reads the certificates of a real chain, when the

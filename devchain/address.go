@@ -7,7 +7,8 @@ import (
 	"strings"
 
 	"github.com/ethereum/go-ethereum/common"
-	"github.com/ethereum/go-ethereum/crypto"
+
+	"github.com/bcosgate/bcosgate/devchain/suite"
 )
 
 // parseAddress reads the text of an address as a node does: hex digits of any
@@ -28,11 +29,12 @@ func parseAddress(text string) (common.Address, error) {
 // contractAddress is where a contract goes that transaction index of a block
 // creates (protocol section 12.3); seq is 0 for the transaction itself and counts
 // the calls and creations inside it from 1 on.
-func contractAddress(block uint64, index, seq int) common.Address {
+func contractAddress(s suite.Suite, block uint64, index, seq int) common.Address {
 	text := strconv.AppendUint(nil, block, 10)
 	text = append(text, '_')
 	text = strconv.AppendInt(text, int64(index), 10)
 	text = append(text, '_')
 	text = strconv.AppendInt(text, int64(seq), 10)
-	return common.Address(crypto.Keccak256(text)[:common.AddressLength])
+	hash := s.Hash(text)
+	return common.Address(hash[:common.AddressLength])
 }

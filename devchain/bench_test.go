@@ -9,6 +9,8 @@ import (
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/crypto"
+
+	"github.com/bcosgate/bcosgate/devchain/suite"
 )
 
 // evidenceCode keeps the second word of the input under the first one in a mapping,
@@ -89,7 +91,7 @@ func BenchmarkExecute(b *testing.B) {
 	raws := presigned(c, at, b.N)
 	batch := make([]*pending, len(raws))
 	for i, raw := range raws {
-		tx, refused := readTransaction(raw, "chain0", 0)
+		tx, refused := readTransaction(suite.Standard, raw, "chain0", 0)
 		if refused != nil {
 			b.Fatal(refused)
 		}

@@ -14,6 +14,8 @@ import (
 	"github.com/ethereum/go-ethereum/crypto"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	"github.com/bcosgate/bcosgate/devchain/suite"
 )
 
 func TestMain(m *testing.M) {
@@ -36,6 +38,15 @@ func testKey(i byte) *ecdsa.PrivateKey {
 		panic(err)
 	}
 	return key
+}
+
+// nodeKeyOf is a key as a sealer's of a standard chain.
+func nodeKeyOf(key *ecdsa.PrivateKey) *suite.Key {
+	nodeKey, err := suite.NewKey(suite.Standard, [32]byte(crypto.FromECDSA(key)))
+	if err != nil {
+		panic(err)
+	}
+	return nodeKey
 }
 
 func addressOf(key *ecdsa.PrivateKey) common.Address { return crypto.PubkeyToAddress(key.PublicKey) }
@@ -137,7 +148,7 @@ func signed(key *ecdsa.PrivateKey, tx Transaction) *Transaction {
 	if tx.GroupID == "" {
 		tx.GroupID = "group0"
 	}
-	tx.Hash = tx.computeHash()
+	tx.Hash = tx.computeHash(suite.Standard)
 	tx.DataHash = tx.Hash[:]
 	signature, err := crypto.Sign(tx.Hash[:], key)
 	if err != nil {
@@ -158,8 +169,8 @@ type testChain struct {
 
 func testConfig(t testing.TB) Config {
 	genesis := DefaultGenesis()
-	genesis.Sealers = []Sealer{{PublicKey: publicKey(&testKey(0).PublicKey)}}
-	return Config{Genesis: genesis, DataDir: t.TempDir(), NodeKeys: []*ecdsa.PrivateKey{testKey(0)}, MinSealTime: -1}
+	genesis.Sealers = []Sealer{{PublicKey: nodeKeyOf(testKey(0)).PublicKey()}}
+	return Config{Genesis: genesis, DataDir: t.TempDir(), NodeKeys: []*suite.Key{nodeKeyOf(testKey(0))}, MinSealTime: -1}
 }
 
 // newTestChain starts a chain that makes blocks at once; change may alter that.

@@ -3,19 +3,18 @@ package devchain
 import (
 	"context"
 	"strings"
-
-	"github.com/ethereum/go-ethereum/crypto"
 )
 
 // Call executes a read on the newest block. The end of ctx ends the execution.
 // The error is an *Error for arguments that cannot be read or a wrong signature.
 func (c *Chain) Call(ctx context.Context, args CallArgs) (CallResult, error) {
+	s := c.cfg.Genesis.Suite
 	from := args.From
 	if args.Sign != nil {
 		text := strings.TrimPrefix(args.To, "0x")
-		hash := crypto.Keccak256Hash([]byte(text), args.Input)
+		hash := s.Hash([]byte(text), args.Input)
 		var err error
-		if from, err = recoverSender(hash, args.Sign); err != nil {
+		if from, err = s.Sender(hash, args.Sign); err != nil {
 			return CallResult{}, &Error{Code: int(StatusInvalidSignature), Message: "Invalid signature"}
 		}
 	}
@@ -30,17 +29,17 @@ func (c *Chain) Call(ctx context.Context, args CallArgs) (CallResult, error) {
 			if !args.Create { // no deployment: a call to nothing
 				return result, ctx.Err()
 			}
-			m.to, m.create = nil, contractAddress(v.head.Number, 0, 0)
+			m.to, m.create = nil, contractAddress(s, v.head.Number, 0, 0)
 		}
 		w, err := newWorld(v, c.codes)
 		if err != nil {
 			return CallResult{}, err
 		}
 		x := newExecution(blockEnv{
-			builtIns: c.builtIns, settings: v.settings, number: v.head.Number, time: v.head.Timestamp, getHash: blockHashes(v),
+			suite: s, builtIns: c.builtIns, settings: v.settings, number: v.head.Number, time: v.head.Timestamp, getHash: blockHashes(v),
 		}, w)
 		defer x.close()
-		defer context.AfterFunc(ctx, x.evm.Cancel)()
+		defer context.AfterFunc(ctx, x.cancel)()
 		out := x.run(m)
 		if err := ctx.Err(); err != nil {
 			return CallResult{}, err

@@ -3,7 +3,6 @@ package devchain
 import (
 	"bytes"
 	"context"
-	"crypto/ecdsa"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -16,6 +15,7 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 
 	"github.com/bcosgate/bcosgate/devchain/flatstate"
+	"github.com/bcosgate/bcosgate/devchain/suite"
 	"github.com/bcosgate/bcosgate/devchain/system"
 )
 
@@ -32,9 +32,9 @@ type Config struct {
 	Genesis Genesis
 	DataDir string // made when missing; one chain uses it at a time
 
-	// NodeKeys are the consensus keys that are held here, on secp256k1. Each
-	// must belong to a sealer of the genesis; all sign every block.
-	NodeKeys []*ecdsa.PrivateKey
+	// NodeKeys are the consensus keys that are held here, of the chain's suite.
+	// Each must belong to a sealer of the genesis; all sign every block.
+	NodeKeys []*suite.Key
 
 	// MinSealTime is how long the oldest waiting transaction waits for company,
 	// and the least time between two blocks. 0 is DefaultMinSealTime; below 0
@@ -113,7 +113,7 @@ func (cfg Config) Validate() error {
 	if cfg.TxExpiration < 0 {
 		errs = append(errs, fmt.Errorf("txpool.txs_expiration_time %s is negative", cfg.TxExpiration))
 	}
-	_, err := placeKeys(cfg.NodeKeys, cfg.Genesis.sortedSealers())
+	_, err := placeKeys(cfg.Genesis.Suite, cfg.NodeKeys, cfg.Genesis.sortedSealers())
 	return errors.Join(append(errs, err)...)
 }
 
@@ -167,12 +167,12 @@ func Open(cfg Config) (*Chain, error) {
 		stopping: make(chan struct{}),
 		done:     make(chan struct{}),
 	}
-	c.builtIns = newBuiltIns()
+	c.builtIns = newBuiltIns(cfg.Genesis.Suite)
 	c.pool.nonceUsed = c.nonceUsed
 	c.manual.Store(cfg.Manual)
 	c.hard, c.halt = context.WithCancel(context.Background())
 	var err error
-	if c.keys, err = placeKeys(cfg.NodeKeys, c.sealers); err != nil {
+	if c.keys, err = placeKeys(cfg.Genesis.Suite, cfg.NodeKeys, c.sealers); err != nil {
 		return nil, fmt.Errorf("devchain: %w", err)
 	}
 	if c.block0, err = cfg.Genesis.Block(); err != nil {

@@ -12,6 +12,8 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/crypto"
 	"github.com/stretchr/testify/require"
+
+	"github.com/bcosgate/bcosgate/devchain/suite"
 )
 
 func TestDeployAndCall(t *testing.T) {
@@ -71,23 +73,23 @@ func TestStatuses(t *testing.T) {
 	}{
 		"revert with data":       {to: hexOf(reverting), input: word(9), want: StatusRevert, output: word(9)},
 		"revert without data":    {code: unhex("60006000fd"), want: StatusRevert, gas: 21006},
-		"endless loop":           {code: loop, want: StatusOutOfGas, output: errorString("Execution out of gas."), gas: all},
+		"endless loop":           {code: loop, want: StatusOutOfGas, output: errorString(suite.Standard, "Execution out of gas."), gas: all},
 		"jump to nowhere":        {code: unhex("600356"), want: StatusOutOfGas, gas: 21000},
-		"undefined instruction":  {code: unhex("0c"), want: StatusBadInstruction, output: errorString("Execution invalid/undefined opcode."), gas: all},
-		"INVALID":                {code: unhex("fe"), want: StatusBadInstruction, output: errorString("Execution invalid/undefined opcode."), gas: all},
-		"empty stack":            {code: unhex("01"), want: StatusStackUnderflow, output: errorString("Execution needs more items on EVM stack."), gas: all},
-		"full stack":             {code: overflow, want: StatusOutOfStack, output: errorString("Execution stack overflow."), gas: all},
+		"undefined instruction":  {code: unhex("0c"), want: StatusBadInstruction, output: errorString(suite.Standard, "Execution invalid/undefined opcode."), gas: all},
+		"INVALID":                {code: unhex("fe"), want: StatusBadInstruction, output: errorString(suite.Standard, "Execution invalid/undefined opcode."), gas: all},
+		"empty stack":            {code: unhex("01"), want: StatusStackUnderflow, output: errorString(suite.Standard, "Execution needs more items on EVM stack."), gas: all},
+		"full stack":             {code: overflow, want: StatusOutOfStack, output: errorString(suite.Standard, "Execution stack overflow."), gas: all},
 		"STOP":                   {code: unhex("00"), want: StatusNone, gas: 21000},
-		"no code, data":          {to: "00000000000000000000000000000000000dead1", input: []byte{1}, want: StatusRevert, output: errorString("Call address error."), gas: 21000},
+		"no code, data":          {to: "00000000000000000000000000000000000dead1", input: []byte{1}, want: StatusRevert, output: errorString(suite.Standard, "Call address error."), gas: 21000},
 		"no code, no data":       {to: "00000000000000000000000000000000000dead1", want: StatusNone, gas: 21000},
-		"zero address, data":     {to: strings.Repeat("0", 40), input: []byte{1}, want: StatusRevert, output: errorString("Call address error.")},
-		"short to":               {to: "0x12", input: []byte{1}, want: StatusRevert, output: errorString("Call address error.")},
-		"only 0x":                {to: "0x", input: []byte{1}, want: StatusRevert, output: errorString("Call address error.")},
-		"long to":                {to: strings.Repeat("1", 44), input: []byte{1}, want: StatusRevert, output: errorString("Call address error.")},
+		"zero address, data":     {to: strings.Repeat("0", 40), input: []byte{1}, want: StatusRevert, output: errorString(suite.Standard, "Call address error.")},
+		"short to":               {to: "0x12", input: []byte{1}, want: StatusRevert, output: errorString(suite.Standard, "Call address error.")},
+		"only 0x":                {to: "0x", input: []byte{1}, want: StatusRevert, output: errorString(suite.Standard, "Call address error.")},
+		"long to":                {to: strings.Repeat("1", 44), input: []byte{1}, want: StatusRevert, output: errorString(suite.Standard, "Call address error.")},
 		"identity":               {to: strings.Repeat("0", 39) + "4", input: []byte("identity"), want: StatusNone, output: []byte("identity"), gas: 21018},
-		"no point evaluation":    {to: strings.Repeat("0", 39) + "a", input: []byte{1}, want: StatusRevert, output: errorString("Call address error.")},
-		"a system contract":      {to: strings.Repeat("0", 36) + "1000", input: []byte{1}, want: StatusPrecompiledError, output: errorString("Empty param data in precompiled call"), gas: 21000},
-		"an unused system place": {to: strings.Repeat("0", 36) + "1008", input: []byte{1}, want: StatusRevert, output: errorString("Call address error.")},
+		"no point evaluation":    {to: strings.Repeat("0", 39) + "a", input: []byte{1}, want: StatusRevert, output: errorString(suite.Standard, "Call address error.")},
+		"a system contract":      {to: strings.Repeat("0", 36) + "1000", input: []byte{1}, want: StatusPrecompiledError, output: errorString(suite.Standard, "Empty param data in precompiled call"), gas: 21000},
+		"an unused system place": {to: strings.Repeat("0", 36) + "1008", input: []byte{1}, want: StatusRevert, output: errorString(suite.Standard, "Call address error.")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			to := tc.to
@@ -143,7 +145,7 @@ func TestDeployments(t *testing.T) {
 				require.Nil(t, r.ContractAddress)
 				return
 			}
-			require.Equal(t, contractAddress(r.BlockNumber, 0, 0), *r.ContractAddress)
+			require.Equal(t, contractAddress(suite.Standard, r.BlockNumber, 0, 0), *r.ContractAddress)
 			code, err := c.Code(*r.ContractAddress)
 			require.NoError(t, err)
 			require.Equal(t, tc.code, code)
@@ -160,7 +162,7 @@ func TestValueNeedsBalance(t *testing.T) {
 			tx.Version, tx.Value = 1, value
 			r := c.must(signed(c.key, tx))
 			require.Equal(t, StatusNotEnoughCash, r.Status)
-			require.Equal(t, errorString("Account balance is not enough!"), r.Output)
+			require.Equal(t, errorString(suite.Standard, "Account balance is not enough!"), r.Output)
 			require.Zero(t, r.GasUsed)
 		}
 	}
@@ -236,7 +238,7 @@ func TestSignedCallVector(t *testing.T) {
 	t.Parallel()
 	hash := crypto.Keccak256Hash([]byte(hello), unhex(setInput))
 	require.Equal(t, "0x596a50a29b93959020f696a92b023e2116b26d31a5d875c67cf2bb7f9f4a67d7", hash.Hex())
-	from, err := recoverSender(hash, unhex("cd6953cf019cf22cf31872c39620ba39ed0d63e9b8bfcb5f069af99359fd152775a6148a70d50df41bcb796f5f6eb8420c32f03265c51b42027a6ea6945e00b000"))
+	from, err := suite.Standard.Sender(hash, unhex("cd6953cf019cf22cf31872c39620ba39ed0d63e9b8bfcb5f069af99359fd152775a6148a70d50df41bcb796f5f6eb8420c32f03265c51b42027a6ea6945e00b000"))
 	require.NoError(t, err)
 	require.Equal(t, addressOf(testKey(0)), from)
 }
@@ -286,8 +288,8 @@ func TestBlocksVerify(t *testing.T) {
 		cfg.MinSealTime = 10 * time.Millisecond
 		cfg.Genesis.Sealers, cfg.NodeKeys = nil, nil
 		for i := range byte(4) {
-			cfg.Genesis.Sealers = append(cfg.Genesis.Sealers, Sealer{PublicKey: publicKey(&testKey(i).PublicKey)})
-			cfg.NodeKeys = append(cfg.NodeKeys, testKey(i))
+			cfg.Genesis.Sealers = append(cfg.Genesis.Sealers, Sealer{PublicKey: nodeKeyOf(testKey(i)).PublicKey()})
+			cfg.NodeKeys = append(cfg.NodeKeys, nodeKeyOf(testKey(i)))
 		}
 	})
 	at := c.deploy(storeCode)
@@ -310,7 +312,7 @@ func TestBlocksVerify(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, block.Hash, hash)
 		require.Equal(t, parent, block.Parent)
-		require.Equal(t, block.computeHash(), block.Hash)
+		require.Equal(t, block.computeHash(suite.Standard), block.Hash)
 		require.EqualValues(t, 0x03100000, block.Version)
 		require.Equal(t, c.Sealers(), block.Sealers)
 		require.Len(t, block.Signatures, 4)
@@ -330,13 +332,13 @@ func TestBlocksVerify(t *testing.T) {
 		for i, tx := range txs {
 			transactions++
 			require.Equal(t, block.TxHashes[i], tx.Hash)
-			require.Equal(t, tx.computeHash(), tx.Hash)
+			require.Equal(t, tx.computeHash(suite.Standard), tx.Hash)
 			require.Equal(t, addressOf(c.key), tx.Sender)
 			require.Equal(t, n, tx.BlockNumber)
 			require.Equal(t, i, tx.Index)
 			r := receipts[i]
 			require.Equal(t, tx.Hash, r.TxHash)
-			require.Equal(t, r.computeHash(), r.Hash)
+			require.Equal(t, r.computeHash(suite.Standard), r.Hash)
 			require.Equal(t, n, r.BlockNumber)
 			require.Equal(t, i, r.Index)
 			gas += r.GasUsed
@@ -355,8 +357,8 @@ func TestBlocksVerify(t *testing.T) {
 			require.NoError(t, err)
 			require.True(t, proves(proof, r.Hash, block.ReceiptsRoot))
 		}
-		require.Equal(t, merkleRoot(block.TxHashes), block.TxsRoot)
-		require.Equal(t, merkleRoot(leaves), block.ReceiptsRoot)
+		require.Equal(t, merkleRoot(suite.Standard, block.TxHashes), block.TxsRoot)
+		require.Equal(t, merkleRoot(suite.Standard, leaves), block.ReceiptsRoot)
 		require.Equal(t, gas, block.GasUsed)
 		parent = block.Hash
 	}
@@ -417,7 +419,7 @@ func TestConfigValidate(t *testing.T) {
 		"txpool.limit":     func(c *Config) { c.PoolLimit = -1 },
 		"expiration":       func(c *Config) { c.TxExpiration = -1 },
 		"no consensus key": func(c *Config) { c.NodeKeys = nil },
-		"is no sealer":     func(c *Config) { c.NodeKeys = append(c.NodeKeys, testKey(5)) },
+		"is no sealer":     func(c *Config) { c.NodeKeys = append(c.NodeKeys, nodeKeyOf(testKey(5))) },
 	} {
 		cfg := testConfig(t)
 		change(&cfg)

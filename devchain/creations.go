@@ -7,9 +7,9 @@ import (
 	"github.com/ethereum/go-ethereum/core/tracing"
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/core/vm"
-	"github.com/ethereum/go-ethereum/crypto"
 	"github.com/holiman/uint256"
 
+	"github.com/bcosgate/bcosgate/devchain/suite"
 	"github.com/bcosgate/bcosgate/devchain/system"
 )
 
@@ -20,25 +20,30 @@ import (
 // the EVM derives; this address is an alias. The state under the alias is that of
 // the real address (aliasState). What a contract can see of an alias, the results
 // of ADDRESS, CALLER, CREATE and CREATE2, is replaced on its stack before its next
-// instruction (hooks). Following every instruction is slow, so a message runs
-// this way only after it was seen to create a contract, or to call a system contract.
+// instruction (hooks). Following every instruction is slow, so a message of a
+// standard chain runs this way only after it was seen to create a contract, or to
+// call a system contract; on a GM chain every message does, for the sake of its
+// hashes (hashResults).
 type creations struct {
+	suite suite.Suite
 	block uint64
 	index int // of the transaction in the block
 	calls int // and creations inside the transaction so far
 
-	real map[common.Address]common.Address // by alias
-	last map[int]byte                      // the instruction before, by depth, when its result may be an alias
-	salt common.Hash                       // of the CREATE2 that is about to begin
+	real   map[common.Address]common.Address // by alias
+	last   map[int]byte                      // the instruction before, by depth, when its result may be an alias
+	salt   common.Hash                       // of the CREATE2 that is about to begin
+	hashes hashResults                       // of a GM chain
 
 	// nonces keep the aliases of one creator apart. They are not part of the state:
 	// only Ethereum transactions count what a contract creates.
 	nonces map[common.Address]uint64
 }
 
-func newCreations(block uint64, index int) *creations {
+func newCreations(s suite.Suite, block uint64, index int) *creations {
 	return &creations{
-		block: block, index: index, real: map[common.Address]common.Address{}, last: map[int]byte{}, nonces: map[common.Address]uint64{},
+		suite: s, block: block, index: index,
+		real: map[common.Address]common.Address{}, last: map[int]byte{}, nonces: map[common.Address]uint64{},
 	}
 }
 
@@ -69,15 +74,25 @@ func (c *creations) onEnter(depth int, typ byte, from, to common.Address, input 
 	c.calls++
 	switch vm.OpCode(typ) {
 	case vm.CREATE:
-		c.real[to] = contractAddress(c.block, c.index, c.calls)
+		c.real[to] = contractAddress(c.suite, c.block, c.index, c.calls)
 	case vm.CREATE2:
-		c.real[to] = crypto.CreateAddress2(c.of(from), c.salt, crypto.Keccak256(input))
+		c.real[to] = c.create2Address(c.of(from), input)
 	}
+}
+
+// create2Address is that of protocol section 12.3.
+func (c *creations) create2Address(from common.Address, code []byte) common.Address {
+	codeHash := c.suite.Hash(code)
+	hash := c.suite.Hash([]byte{0xff}, from[:], c.salt[:], codeHash[:])
+	return common.Address(hash[12:])
 }
 
 func (c *creations) onOpcode(_ uint64, op byte, _, _ uint64, scope tracing.OpContext, _ []byte, depth int, _ error) {
 	// The slice is the stack itself; changing it is the purpose of all this.
 	stack := scope.StackData()
+	if c.suite == suite.GM {
+		c.hashes.onOpcode(vm.OpCode(op), scope, depth)
+	}
 	if _, ok := c.last[depth]; ok && len(stack) > 0 {
 		top := &stack[len(stack)-1]
 		if real, ok := c.real[common.Address(top.Bytes20())]; ok {

@@ -6,6 +6,8 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/crypto"
 	"github.com/stretchr/testify/require"
+
+	"github.com/bcosgate/bcosgate/devchain/suite"
 )
 
 var (
@@ -61,7 +63,7 @@ func TestContractsMadeByContracts(t *testing.T) {
 	r := c.must(c.tx(hexOf(factory), childInit))
 	require.Equal(t, StatusNone, r.Status)
 	want := []common.Address{
-		contractAddress(r.BlockNumber, 0, 1), contractAddress(r.BlockNumber, 0, 2),
+		contractAddress(suite.Standard, r.BlockNumber, 0, 1), contractAddress(suite.Standard, r.BlockNumber, 0, 2),
 		crypto.CreateAddress2(factory, saltOf(7), crypto.Keccak256(childInit)),
 	}
 	require.Equal(t, want, addresses(t, r.Output))
@@ -78,20 +80,20 @@ func TestContractsMadeByContracts(t *testing.T) {
 	// The same again: CREATE2 finds its address taken and gives zero.
 	r = c.must(c.tx(hexOf(factory), childInit))
 	require.Equal(t, StatusNone, r.Status)
-	require.Equal(t, []common.Address{contractAddress(r.BlockNumber, 0, 1), contractAddress(r.BlockNumber, 0, 2), {}}, addresses(t, r.Output))
+	require.Equal(t, []common.Address{contractAddress(suite.Standard, r.BlockNumber, 0, 1), contractAddress(suite.Standard, r.BlockNumber, 0, 2), {}}, addresses(t, r.Output))
 
 	// Contracts that make contracts while they are made.
 	nested := nestedInit()
 	r = c.must(c.tx(hexOf(factory), nested))
 	require.Equal(t, StatusNone, r.Status)
 	made := addresses(t, r.Output)
-	require.Equal(t, contractAddress(r.BlockNumber, 0, 1), made[0])
-	require.Equal(t, contractAddress(r.BlockNumber, 0, 4), made[1])
+	require.Equal(t, contractAddress(suite.Standard, r.BlockNumber, 0, 1), made[0])
+	require.Equal(t, contractAddress(suite.Standard, r.BlockNumber, 0, 4), made[1])
 	require.Equal(t, crypto.CreateAddress2(factory, saltOf(7), crypto.Keccak256(nested)), made[2])
 	for i, outer := range made {
 		seen := c.read(t, outer)
 		require.Equal(t, []common.Address{
-			contractAddress(r.BlockNumber, 0, 3*i+2),
+			contractAddress(suite.Standard, r.BlockNumber, 0, 3*i+2),
 			crypto.CreateAddress2(outer, saltOf(9), crypto.Keccak256(childInit)),
 			outer,
 		}, seen)
@@ -104,9 +106,9 @@ func TestContractsMadeByContracts(t *testing.T) {
 	r = c.must(c.tx("", nested))
 	require.Equal(t, StatusNone, r.Status)
 	self := *r.ContractAddress
-	require.Equal(t, contractAddress(r.BlockNumber, 0, 0), self)
+	require.Equal(t, contractAddress(suite.Standard, r.BlockNumber, 0, 0), self)
 	seen := c.read(t, self)
-	require.Equal(t, []common.Address{contractAddress(r.BlockNumber, 0, 1), crypto.CreateAddress2(self, saltOf(9), crypto.Keccak256(childInit)), self}, seen)
+	require.Equal(t, []common.Address{contractAddress(suite.Standard, r.BlockNumber, 0, 1), crypto.CreateAddress2(self, saltOf(9), crypto.Keccak256(childInit)), self}, seen)
 	require.Equal(t, []common.Address{seen[0], self}, c.read(t, seen[0]))
 }
 
@@ -123,10 +125,10 @@ func TestCallsToNothingFromAContract(t *testing.T) {
 	require.Equal(t, word(1), r.Output)
 	r = c.must(c.tx(at, []byte{1}))
 	require.Equal(t, StatusNone, r.Status)
-	require.Equal(t, append(word(0), errorString("Call address error.")...), r.Output)
+	require.Equal(t, append(word(0), errorString(suite.Standard, "Call address error.")...), r.Output)
 	// A system contract that refuses says so.
 	system := append([]byte(nil), forward...)
 	system[10], system[11] = 0x10, 0x00
 	r = c.must(c.tx(hexOf(c.deploy(system)), []byte{1}))
-	require.Equal(t, append(word(0), errorString("Empty param data in precompiled call")...), r.Output)
+	require.Equal(t, append(word(0), errorString(suite.Standard, "Empty param data in precompiled call")...), r.Output)
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+
+	"github.com/bcosgate/bcosgate/devchain/suite"
 )
 
 // decodeTransaction reads the TARS form of a transaction (protocol section 4.2).
@@ -103,7 +105,7 @@ func firstError(steps ...func() error) error {
 // readTransaction decodes a transaction that arrives from outside, hashes it and
 // makes the checks that a node makes before its pool sees it (protocol section
 // 5.1, step 1). The bytes may be changed afterwards.
-func readTransaction(data []byte, chainID string, importTime int64) (*Transaction, *Error) {
+func readTransaction(s suite.Suite, data []byte, chainID string, importTime int64) (*Transaction, *Error) {
 	tx, err := decodeTransaction(bytes.Clone(data))
 	if err != nil {
 		if _, malformed := errors.AsType[*tarsError](err); malformed {
@@ -121,7 +123,7 @@ func readTransaction(data []byte, chainID string, importTime int64) (*Transactio
 	}
 	native := tx.Ethereum == nil && tx.unfit == nil
 	if native { // the hash of others is not looked at here
-		tx.Hash = tx.computeHash()
+		tx.Hash = tx.computeHash(s)
 	}
 	if tx.Version < 0 || native && len(tx.DataHash) > 0 && !bytes.Equal(tx.DataHash, tx.Hash[:]) {
 		return nil, unreadable("boost::wrapexcept<std::invalid_argument>",

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/bcosgate/bcosgate/devchain/suite"
 )
 
 func TestReadTransactionRefusals(t *testing.T) {
@@ -61,7 +63,7 @@ func TestReadTransactionRefusals(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, refused := readTransaction(c.raw, "chain0", 0)
+			_, refused := readTransaction(suite.Standard, c.raw, "chain0", 0)
 			require.NotNil(t, refused)
 			require.Equal(t, CodeOther, refused.Code)
 			require.Contains(t, refused.Message, c.want)
@@ -92,7 +94,7 @@ func TestReadTransactionAccepts(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			tx, refused := readTransaction(data, "chain0", 7)
+			tx, refused := readTransaction(suite.Standard, data, "chain0", 7)
 			require.Nil(t, refused)
 			require.Equal(t, good.hash, tx.Hash.Hex()[2:])
 			require.EqualValues(t, 7, tx.ImportTime)
@@ -100,7 +102,7 @@ func TestReadTransactionAccepts(t *testing.T) {
 			// What is stored reads as the same transaction again.
 			again, err := decodeTransaction(tx.Raw())
 			require.NoError(t, err)
-			require.Equal(t, tx.Hash, again.computeHash())
+			require.Equal(t, tx.Hash, again.computeHash(suite.Standard))
 			require.Equal(t, tx.Signature, again.Signature)
 		})
 	}
@@ -120,7 +122,7 @@ func asList(b []byte) []byte {
 func TestReadTransactionCopies(t *testing.T) {
 	t.Parallel()
 	raw := unhex(vectorTransactions()["v2 call"].raw)
-	tx, refused := readTransaction(raw, "chain0", 0)
+	tx, refused := readTransaction(suite.Standard, raw, "chain0", 0)
 	require.Nil(t, refused)
 	clear(raw)
 	require.Equal(t, unhex(setInput), tx.Input)
@@ -146,12 +148,12 @@ func FuzzDecodeTransaction(f *testing.F) {
 		if err != nil {
 			t.Fatalf("what was kept cannot be read again: %v", err)
 		}
-		if again.computeHash() != tx.computeHash() || !bytes.Equal(again.Signature, tx.Signature) || again.ExtraData != tx.ExtraData || again.Attribute != tx.Attribute {
+		if again.computeHash(suite.Standard) != tx.computeHash(suite.Standard) || !bytes.Equal(again.Signature, tx.Signature) || again.ExtraData != tx.ExtraData || again.Attribute != tx.Attribute {
 			t.Fatalf("what was kept reads differently: %+v, %+v", tx, again)
 		}
 		if len(tx.Input) > len(data) || len(tx.Nonce) > len(data) {
 			t.Fatal("more came out than went in")
 		}
-		_, _ = readTransaction(data, tx.ChainID, 0)
+		_, _ = readTransaction(suite.Standard, data, tx.ChainID, 0)
 	})
 }

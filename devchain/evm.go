@@ -7,10 +7,10 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/tracing"
 	"github.com/ethereum/go-ethereum/core/vm"
-	"github.com/ethereum/go-ethereum/crypto"
 	"github.com/ethereum/go-ethereum/params"
 	"github.com/holiman/uint256"
 
+	"github.com/bcosgate/bcosgate/devchain/suite"
 	"github.com/bcosgate/bcosgate/devchain/system"
 )
 
@@ -48,10 +48,10 @@ type builtIns struct {
 	noCode    []byte           // stands for the code of accounts without code
 }
 
-func newBuiltIns() *builtIns {
+func newBuiltIns(s suite.Suite) *builtIns {
 	b := &builtIns{
-		contracts: vm.PrecompiledContracts{}, system: system.New(crypto.Keccak256Hash),
-		isSystem: map[common.Address]bool{}, noCode: noCode(),
+		contracts: vm.PrecompiledContracts{}, system: system.New(s.Hash),
+		isSystem: map[common.Address]bool{}, noCode: noCode(s),
 	}
 	for addr, contract := range vm.PrecompiledContractsCancun {
 		if addr[19] <= 0x9 {
@@ -70,9 +70,10 @@ func newBuiltIns() *builtIns {
 
 // errorString is the ABI form of Error(string), in which a node words the
 // failures that it finds itself.
-func errorString(text string) []byte {
+func errorString(s suite.Suite, text string) []byte {
 	out := make([]byte, 4+32+32, 4+32+32+len(text)+31)
-	copy(out, "\x08\xc3\x79\xa0") // the selector
+	selector := s.Selector("Error(string)")
+	copy(out, selector[:])
 	out[4+31] = 32
 	binary.BigEndian.PutUint64(out[4+32+24:], uint64(len(text)))
 	out = append(out, text...)
@@ -86,8 +87,8 @@ const callAddressText = "Call address error."
 
 // noCode is what an account without code does when a contract calls it: it takes
 // a call without data, and reverts one with data.
-func noCode() []byte {
-	output := errorString(callAddressText)
+func noCode(s suite.Suite) []byte {
+	output := errorString(s, callAddressText)
 	size := byte(len(output))
 	code := []byte{
 		byte(vm.CALLDATASIZE), byte(vm.PUSH1), 5, byte(vm.JUMPI), byte(vm.STOP),
@@ -123,6 +124,14 @@ func (s evmState) GetCode(addr common.Address) []byte {
 // Exist is true, so that calls to accounts that do not exist reach their code, too.
 func (s evmState) Exist(common.Address) bool { return true }
 
+// AddRefund and SubRefund do nothing: a node refunds no gas. With an instruction
+// whose operand is replaced before it runs (creations), go-ethereum may take back
+// a refund that was never given, which would end the process.
+func (s evmState) AddRefund(uint64) {}
+
+// SubRefund is said at AddRefund.
+func (s evmState) SubRefund(uint64) {}
+
 // CreateContract makes the account, which Exist promises to be there.
 func (s evmState) CreateContract(addr common.Address) {
 	if !s.StateDB.Exist(addr) {
@@ -138,6 +147,7 @@ func (s evmState) IsNewContract(common.Address) bool { return false }
 // blockEnv is the part of the surroundings that is the same for all executions
 // on one block.
 type blockEnv struct {
+	suite    suite.Suite
 	builtIns *builtIns
 	settings *system.Config
 	number   uint64

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"maps"
 	"math/big"
+	"sync/atomic"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/tracing"
@@ -11,6 +12,8 @@ import (
 	"github.com/ethereum/go-ethereum/crypto"
 	"github.com/ethereum/go-ethereum/params"
 	"github.com/holiman/uint256"
+
+	"github.com/bcosgate/bcosgate/devchain/suite"
 )
 
 // Gas that a node charges where Ethereum charges otherwise (protocol section 12.1).
@@ -40,12 +43,13 @@ type outcome struct {
 
 // execution runs messages on one state, one after another.
 type execution struct {
-	env    blockEnv
-	rules  params.Rules
-	state  *world
-	evm    *vm.EVM
-	watch  *watch // of the message that runs
-	before int    // snapshot before the transaction
+	env      blockEnv
+	rules    params.Rules
+	state    *world
+	evm      *vm.EVM
+	watch    *watch                 // of the message that runs
+	followed atomic.Pointer[vm.EVM] // that of the message that runs, when it is followed
+	before   int                    // snapshot before the transaction
 }
 
 func newExecution(env blockEnv, w *world) *execution {
@@ -69,13 +73,15 @@ func (x *execution) close() { x.evm.Release() }
 func (x *execution) run(m message) outcome {
 	value, ok := x.affordable(m)
 	if !ok {
-		return outcome{status: StatusNotEnoughCash, output: errorString("Account balance is not enough!")}
+		return outcome{status: StatusNotEnoughCash, output: errorString(x.env.suite, "Account balance is not enough!")}
 	}
 	x.state.begin(m.from)
 	snapshot := x.state.Snapshot()
 	x.watch.begin()
-	out := x.runOn(x.evm, m, value)
-	if x.watch.system || x.watch.creates && !m.web3 {
+	var out outcome
+	if x.env.suite == suite.GM { // its hashes have to be followed
+		out = x.runFollowed(m, value)
+	} else if out = x.runOn(x.evm, m, value); x.watch.system || x.watch.creates && !m.web3 {
 		x.state.RevertToSnapshot(snapshot)
 		snapshot = x.state.Snapshot()
 		out = x.runFollowed(m, value)
@@ -86,19 +92,34 @@ func (x *execution) run(m message) outcome {
 	return out
 }
 
-// runFollowed runs a message again that creates contracts from within or calls
-// system contracts from within.
+// cancel ends the message that runs and all that follow; it may be called at any
+// time.
+func (x *execution) cancel() {
+	x.evm.Cancel()
+	if evm := x.followed.Load(); evm != nil {
+		evm.Cancel()
+	}
+}
+
+// runFollowed runs a message with an eye on every instruction: one of a GM chain,
+// or again one that creates contracts from within or calls system contracts from
+// within.
 func (x *execution) runFollowed(m message, value *uint256.Int) outcome {
-	c := newCreations(x.env.number, m.index)
+	c := newCreations(x.env.suite, x.env.number, m.index)
 	calls := newSystemCalls(x, m, c)
 	own := evmState{x.state, x.env.builtIns}
 	var evm *vm.EVM
-	if m.web3 { // contracts go where the EVM puts them
+	switch {
+	case m.web3: // contracts go where the EVM puts them
 		evm = newEVM(x.env, &watch{evmState: own}, calls.contracts, calls.hooks())
-	} else {
+	case x.env.suite == suite.GM:
+		evm = newEVM(x.env, newGMState(own, c), calls.contracts, c.hooks(calls))
+	default:
 		evm = newEVM(x.env, aliasState{own, c}, calls.contracts, c.hooks(calls))
 	}
 	defer evm.Release()
+	x.followed.Store(evm)
+	defer x.followed.Store(nil)
 	if x.evm.Cancelled() {
 		evm.Cancel()
 	}
@@ -133,14 +154,14 @@ func (x *execution) call(evm *vm.EVM, m message, value *uint256.Int) outcome {
 	}
 	if _, builtIn := x.env.builtIns.contracts[*m.to]; !builtIn && x.state.GetCodeSize(*m.to) == 0 {
 		if len(m.input) > 0 {
-			return outcome{status: StatusRevert, gasUsed: callBaseGas, output: errorString(callAddressText)}
+			return outcome{status: StatusRevert, gasUsed: callBaseGas, output: errorString(x.env.suite, callAddressText)}
 		}
 		pay()
 		return outcome{gasUsed: callBaseGas}
 	}
 	budget := vm.NewGasBudget(x.env.settings.GasLimit-callBaseGas, 0)
 	ret, left, err := evm.Call(m.from, *m.to, m.input, budget, value)
-	return result(ret, callBaseGas+left.Used(budget), callBaseGas, err)
+	return result(x.env.suite, ret, callBaseGas+left.Used(budget), callBaseGas, err)
 }
 
 // deploy runs creation code at an address that go-ethereum's own creation would
@@ -161,7 +182,7 @@ func (x *execution) deploy(evm *vm.EVM, m message, value *uint256.Int) outcome {
 	}
 	left := contract.Gas.Exit(err)
 	if err != nil {
-		return result(code, left.Used(budget), 0, err)
+		return result(x.env.suite, code, left.Used(budget), 0, err)
 	}
 	if len(code) > 0 {
 		x.state.SetCode(m.create, code, tracing.CodeChangeContractCreation)
@@ -171,7 +192,7 @@ func (x *execution) deploy(evm *vm.EVM, m message, value *uint256.Int) outcome {
 
 // result turns the end of an EVM run into what a node with executor version 1
 // says about it (protocol section 5.4).
-func result(ret []byte, gasUsed, base uint64, err error) outcome {
+func result(s suite.Suite, ret []byte, gasUsed, base uint64, err error) outcome {
 	var (
 		underflow *vm.ErrStackUnderflow
 		overflow  *vm.ErrStackOverflow
@@ -185,15 +206,15 @@ func result(ret []byte, gasUsed, base uint64, err error) outcome {
 	case errors.Is(err, vm.ErrInvalidJump):
 		return outcome{status: StatusOutOfGas, gasUsed: base}
 	case errors.As(err, &opcode):
-		return outcome{status: StatusBadInstruction, gasUsed: gasUsed, output: errorString("Execution invalid/undefined opcode.")}
+		return outcome{status: StatusBadInstruction, gasUsed: gasUsed, output: errorString(s, "Execution invalid/undefined opcode.")}
 	case errors.As(err, &overflow):
-		return outcome{status: StatusOutOfStack, gasUsed: gasUsed, output: errorString("Execution stack overflow.")}
+		return outcome{status: StatusOutOfStack, gasUsed: gasUsed, output: errorString(s, "Execution stack overflow.")}
 	case errors.As(err, &underflow):
-		return outcome{status: StatusStackUnderflow, gasUsed: gasUsed, output: errorString("Execution needs more items on EVM stack.")}
+		return outcome{status: StatusStackUnderflow, gasUsed: gasUsed, output: errorString(s, "Execution needs more items on EVM stack.")}
 	case errors.Is(err, vm.ErrOutOfGas), errors.Is(err, vm.ErrCodeStoreOutOfGas), errors.Is(err, vm.ErrGasUintOverflow):
-		return outcome{status: StatusOutOfGas, gasUsed: gasUsed, output: errorString("Execution out of gas.")}
+		return outcome{status: StatusOutOfGas, gasUsed: gasUsed, output: errorString(s, "Execution out of gas.")}
 	}
-	return outcome{status: StatusUnknown, gasUsed: gasUsed, output: errorString(err.Error())}
+	return outcome{status: StatusUnknown, gasUsed: gasUsed, output: errorString(s, err.Error())}
 }
 
 // countNonce moves the nonce of an Ethereum transaction's sender on, whatever
@@ -233,7 +254,7 @@ func (x *execution) apply(tx *Transaction, index int) *Receipt {
 	case tx.To == "" && m.web3:
 		m.create = crypto.CreateAddress(tx.Sender, tx.Ethereum.Nonce)
 	case tx.To == "":
-		m.create = contractAddress(x.env.number, index, 0)
+		m.create = contractAddress(x.env.suite, x.env.number, index, 0)
 	default:
 		to, _ := parseAddress(tx.To) // checked when the transaction arrived
 		m.to = &to
@@ -262,6 +283,6 @@ func (x *execution) apply(tx *Transaction, index int) *Receipt {
 		}
 	}
 	x.state.settle(x.rules)
-	r.Hash = r.computeHash()
+	r.Hash = r.computeHash(x.env.suite)
 	return r
 }

@@ -9,11 +9,13 @@ import (
 	"strings"
 
 	"github.com/ethereum/go-ethereum/common"
+
+	"github.com/bcosgate/bcosgate/devchain/suite"
 )
 
 // Sealer is a member of the consensus.
 type Sealer struct {
-	PublicKey [64]byte // secp256k1, without the leading 04
+	PublicKey [64]byte // on the curve of the chain, without the leading 04
 	Weight    uint64   // 0 counts as 1
 }
 
@@ -32,6 +34,7 @@ func ParseNodeID(text string) (key [64]byte, err error) {
 // Genesis is what config.genesis says about the chain (protocol section 11.4).
 // All of it but Web3ChainID is part of the hash of block 0.
 type Genesis struct {
+	Suite            suite.Suite
 	ChainID          string // for example "chain0"
 	GroupID          string // for example "group0"
 	Web3ChainID      uint64 // what contracts see as the chain id
@@ -68,6 +71,9 @@ func DefaultGenesis() Genesis {
 // Validate lists everything that this chain cannot be made of.
 func (g Genesis) Validate() error {
 	var errs []error
+	if g.Suite != suite.Standard && g.Suite != suite.GM {
+		errs = append(errs, fmt.Errorf("suite %d is neither the standard one nor that of GM chains", g.Suite))
+	}
 	if g.ChainID == "" {
 		errs = append(errs, errors.New("chain.chain_id is empty"))
 	}
@@ -122,7 +128,7 @@ func (g Genesis) Text() string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	line("[chain]")
-	line("sm_crypto:0")
+	line("sm_crypto:%d", g.Suite)
 	line("chainID: %s", g.ChainID)
 	line("grouID: %s", g.GroupID)
 	line("[consensys]")
@@ -153,7 +159,7 @@ func (g Genesis) Block() (*Block, error) {
 		return nil, err
 	}
 	b := &Block{Header: Header{Version: version, ExtraData: []byte(g.Text())}}
-	b.Hash = b.computeHash()
+	b.Hash = b.computeHash(g.Suite)
 	return b, nil
 }
 

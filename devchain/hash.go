@@ -6,12 +6,13 @@ import (
 	"strconv"
 
 	"github.com/ethereum/go-ethereum/common"
-	"github.com/ethereum/go-ethereum/crypto"
+
+	"github.com/bcosgate/bcosgate/devchain/suite"
 )
 
 // computeHash is the transaction hash of protocol section 4.3, over the texts
 // exactly as they were sent.
-func (tx *Transaction) computeHash() common.Hash {
+func (tx *Transaction) computeHash(s suite.Suite) common.Hash {
 	size := 64 + len(tx.ChainID) + len(tx.GroupID) + len(tx.Nonce) + len(tx.To) + len(tx.Input) + len(tx.ABI) +
 		len(tx.Value) + len(tx.GasPrice) + len(tx.MaxFeePerGas) + len(tx.MaxPriorityFeePerGas) + len(tx.Extension)
 	b := make([]byte, 0, size)
@@ -33,11 +34,11 @@ func (tx *Transaction) computeHash() common.Hash {
 	if tx.Version >= 2 {
 		b = append(b, tx.Extension...)
 	}
-	return crypto.Keccak256Hash(b)
+	return s.Hash(b)
 }
 
 // computeHash is the receipt hash of protocol section 6.4.
-func (r *Receipt) computeHash() common.Hash {
+func (r *Receipt) computeHash(s suite.Suite) common.Hash {
 	b := make([]byte, 0, 128+len(r.Output))
 	b = binary.BigEndian.AppendUint32(b, uint32(r.Version))
 	b = strconv.AppendUint(b, r.GasUsed, 10)
@@ -57,12 +58,12 @@ func (r *Receipt) computeHash() common.Hash {
 		b = append(b, log.Data...)
 	}
 	b = binary.BigEndian.AppendUint64(b, r.BlockNumber)
-	return crypto.Keccak256Hash(b)
+	return s.Hash(b)
 }
 
 // computeHash is the block hash of protocol section 6.5. Block 0 is hashed as
 // if it had neither roots nor a gas text.
-func (h *Header) computeHash() common.Hash {
+func (h *Header) computeHash(s suite.Suite) common.Hash {
 	b := make([]byte, 0, 256+72*len(h.Sealers)+len(h.ExtraData))
 	b = binary.BigEndian.AppendUint32(b, h.Version)
 	if h.Number > 0 {
@@ -78,12 +79,12 @@ func (h *Header) computeHash() common.Hash {
 	}
 	b = binary.BigEndian.AppendUint64(b, uint64(h.Timestamp))
 	b = binary.BigEndian.AppendUint64(b, uint64(h.Sealer))
-	for _, s := range h.Sealers {
-		b = append(b, s.PublicKey[:]...)
+	for _, sealer := range h.Sealers {
+		b = append(b, sealer.PublicKey[:]...)
 	}
 	b = append(b, h.ExtraData...)
-	for _, s := range h.Sealers {
-		b = binary.BigEndian.AppendUint64(b, s.Weight)
+	for _, sealer := range h.Sealers {
+		b = binary.BigEndian.AppendUint64(b, sealer.Weight)
 	}
-	return crypto.Keccak256Hash(b)
+	return s.Hash(b)
 }

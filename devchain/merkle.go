@@ -5,12 +5,13 @@ import (
 	"encoding/hex"
 
 	"github.com/ethereum/go-ethereum/common"
-	"github.com/ethereum/go-ethereum/crypto"
+
+	"github.com/bcosgate/bcosgate/devchain/suite"
 )
 
 // merkleLevels are the leaves and all levels above them up to the root (protocol
 // section 6.6); a last node without partner is hashed alone. No leaves, no levels.
-func merkleLevels(leaves []common.Hash) [][]common.Hash {
+func merkleLevels(s suite.Suite, leaves []common.Hash) [][]common.Hash {
 	if len(leaves) == 0 {
 		return nil
 	}
@@ -19,9 +20,9 @@ func merkleLevels(leaves []common.Hash) [][]common.Hash {
 		above := make([]common.Hash, 0, (len(leaves)+1)/2)
 		for i := 0; i < len(leaves); i += 2 {
 			if i+1 < len(leaves) {
-				above = append(above, crypto.Keccak256Hash(leaves[i][:], leaves[i+1][:]))
+				above = append(above, s.Hash(leaves[i][:], leaves[i+1][:]))
 			} else {
-				above = append(above, crypto.Keccak256Hash(leaves[i][:]))
+				above = append(above, s.Hash(leaves[i][:]))
 			}
 		}
 		levels = append(levels, above)
@@ -31,8 +32,8 @@ func merkleLevels(leaves []common.Hash) [][]common.Hash {
 }
 
 // merkleRoot is the zero hash for no leaves and the leaf for one.
-func merkleRoot(leaves []common.Hash) common.Hash {
-	levels := merkleLevels(leaves)
+func merkleRoot(s suite.Suite, leaves []common.Hash) common.Hash {
+	levels := merkleLevels(s, leaves)
 	if levels == nil {
 		return common.Hash{}
 	}
@@ -41,12 +42,12 @@ func merkleRoot(leaves []common.Hash) common.Hash {
 
 // merkleProof is the proof of one leaf as the words of section 6.6: from the
 // leaves upward a count word and that many hashes; for a single leaf only itself.
-func merkleProof(leaves []common.Hash, index int) []string {
+func merkleProof(s suite.Suite, leaves []common.Hash, index int) []string {
 	if len(leaves) == 1 {
 		return []string{hex.EncodeToString(leaves[0][:])}
 	}
 	var proof []string
-	levels := merkleLevels(leaves)
+	levels := merkleLevels(s, leaves)
 	for _, level := range levels[:len(levels)-1] {
 		first := index &^ 1
 		group := level[first:min(first+2, len(level))]

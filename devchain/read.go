@@ -154,7 +154,7 @@ func (c *Chain) TransactionProof(hash common.Hash) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		return merkleProof(block.TxHashes, int(place.Index)), nil
+		return merkleProof(c.cfg.Genesis.Suite, block.TxHashes, int(place.Index)), nil
 	})
 }
 
@@ -174,7 +174,7 @@ func (c *Chain) ReceiptProof(hash common.Hash) ([]string, error) {
 		for i, r := range receipts {
 			leaves[i] = r.Hash
 		}
-		return merkleProof(leaves, int(place.Index)), nil
+		return merkleProof(c.cfg.Genesis.Suite, leaves, int(place.Index)), nil
 	})
 }
 

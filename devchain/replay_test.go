@@ -15,6 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bcosgate/bcosgate/internal/golden"
+
+	"github.com/bcosgate/bcosgate/devchain/suite"
 )
 
 // recorded is one line of a recording of a real node.
@@ -165,7 +167,7 @@ func (r *replay) receipt(line recorded, got Result) {
 	copied := *receipt
 	_, err := fmt.Sscan(want.GasUsed, &copied.GasUsed)
 	require.NoError(r.t, err)
-	same("receipt hash", copied.computeHash().Hex(), want.Hash)
+	same("receipt hash", copied.computeHash(suite.Standard).Hex(), want.Hash)
 }
 
 func (r *replay) read(line recorded) {

@@ -19,6 +19,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bcosgate/bcosgate/devchain/flatstate"
+
+	"github.com/bcosgate/bcosgate/devchain/suite"
 )
 
 // counterCode counts the calls with data in slot 0, and returns the count to a
@@ -43,7 +45,7 @@ func (c *testChain) requireWhole(at common.Address) {
 		block, err := c.BlockByNumber(n)
 		require.NoError(c.t, err)
 		require.Equal(c.t, parent, block.Parent)
-		require.Equal(c.t, block.computeHash(), block.Hash)
+		require.Equal(c.t, block.computeHash(suite.Standard), block.Hash)
 		receipts, err := c.Receipts(n)
 		require.NoError(c.t, err)
 		txs, err := c.Transactions(n)
@@ -51,7 +53,7 @@ func (c *testChain) requireWhole(at common.Address) {
 		require.Len(c.t, receipts, len(block.TxHashes))
 		require.Len(c.t, txs, len(block.TxHashes))
 		for i, r := range receipts {
-			require.Equal(c.t, r.computeHash(), r.Hash)
+			require.Equal(c.t, r.computeHash(suite.Standard), r.Hash)
 			require.Equal(c.t, block.TxHashes[i], r.TxHash)
 			if txs[i].To == hexOf(at) {
 				calls++
@@ -110,7 +112,7 @@ func TestOtherGenesisIsRefused(t *testing.T) {
 		"gas limit":   func(c *Config) { c.Genesis.GasLimit++ },
 		"block limit": func(c *Config) { c.BlockLimit = 600 },
 		"sealers": func(c *Config) {
-			c.Genesis.Sealers = append([]Sealer{{PublicKey: publicKey(&testKey(7).PublicKey)}}, c.Genesis.Sealers...)
+			c.Genesis.Sealers = append([]Sealer{{PublicKey: nodeKeyOf(testKey(7)).PublicKey()}}, c.Genesis.Sealers...)
 		},
 	} {
 		other := cfg
@@ -228,9 +230,9 @@ func childDir() string { return os.Getenv(childEnv) }
 // it was answered.
 func runChild(dir string) {
 	genesis := DefaultGenesis()
-	genesis.Sealers = []Sealer{{PublicKey: publicKey(&testKey(0).PublicKey)}}
+	genesis.Sealers = []Sealer{{PublicKey: nodeKeyOf(testKey(0)).PublicKey()}}
 	cfg := Config{Genesis: genesis, DataDir: dir, MinSealTime: time.Millisecond}
-	cfg.NodeKeys = append(cfg.NodeKeys, testKey(0))
+	cfg.NodeKeys = append(cfg.NodeKeys, nodeKeyOf(testKey(0)))
 	chain, err := Open(cfg)
 	if err != nil {
 		fmt.Println("error", err)
@@ -244,7 +246,7 @@ func runChild(dir string) {
 		go func() {
 			for j := 0; ; j++ {
 				tx := signed(testKey(1), Transaction{
-					To: hexOf(contractAddress(1, 0, 0)), Input: []byte{1},
+					To: hexOf(contractAddress(suite.Standard, 1, 0, 0)), Input: []byte{1},
 					Nonce:      fmt.Sprintf("%d-%d-%d", os.Getpid(), i, j),
 					BlockLimit: int64(chain.Head().Number) + 500,
 				})
@@ -265,7 +267,7 @@ func TestKilledProcess(t *testing.T) {
 	cfg := testConfig(t)
 	c := startTestChain(t, cfg)
 	at := c.deploy(counterCode)
-	require.Equal(t, contractAddress(1, 0, 0), at)
+	require.Equal(t, contractAddress(suite.Standard, 1, 0, 0), at)
 	require.NoError(t, c.Close())
 
 	program, err := os.Executable()
@@ -289,7 +291,7 @@ func TestKilledProcess(t *testing.T) {
 		}
 		for lines.Scan() { // what was answered before the signal arrived
 			if raw, err := hex.DecodeString(lines.Text()); err == nil {
-				if _, refused := readTransaction(raw, "chain0", 0); refused == nil {
+				if _, refused := readTransaction(suite.Standard, raw, "chain0", 0); refused == nil {
 					raws = append(raws, raw)
 				}
 			}
@@ -298,7 +300,7 @@ func TestKilledProcess(t *testing.T) {
 
 		c := startTestChain(t, cfg)
 		for _, raw := range raws {
-			tx, refused := readTransaction(raw, "chain0", 0)
+			tx, refused := readTransaction(suite.Standard, raw, "chain0", 0)
 			require.Nil(t, refused)
 			_, err := c.Receipt(tx.Hash)
 			require.NoError(t, err)

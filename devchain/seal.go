@@ -8,7 +8,6 @@ import (
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
-	"github.com/ethereum/go-ethereum/crypto"
 
 	"github.com/bcosgate/bcosgate/devchain/flatstate"
 	"github.com/bcosgate/bcosgate/devchain/system"
@@ -36,7 +35,7 @@ func (c *Chain) SendTransaction(ctx context.Context, raw []byte) (Result, error)
 // here, by the caller's goroutine, and not by the sealer.
 func (c *Chain) submit(raw []byte) (*pending, error) {
 	now := time.Now()
-	tx, refused := readTransaction(raw, c.cfg.Genesis.ChainID, c.cfg.Clock().UnixMilli())
+	tx, refused := readTransaction(c.cfg.Genesis.Suite, raw, c.cfg.Genesis.ChainID, c.cfg.Clock().UnixMilli())
 	if refused != nil {
 		return nil, refused
 	}
@@ -47,7 +46,7 @@ func (c *Chain) submit(raw []byte) (*pending, error) {
 		return nil, err
 	}
 	var err error
-	if tx.Sender, err = recoverSender(tx.Hash, tx.Signature); err != nil {
+	if tx.Sender, err = c.cfg.Genesis.Suite.Sender(tx.Hash, tx.Signature); err != nil {
 		return nil, refusal(StatusInvalidSignature)
 	}
 	return c.pool.add(tx, now)
@@ -270,10 +269,10 @@ func (c *Chain) execute(ctx context.Context, block *Block, batch []*pending) (*C
 	settings := system.ReadConfig(systemState{w}, block.Number)
 	block.Version = settings.Version
 	x := newExecution(blockEnv{
-		builtIns: c.builtIns, settings: settings, number: block.Number, time: block.Timestamp, getHash: blockHashes(c.ledger),
+		suite: c.cfg.Genesis.Suite, builtIns: c.builtIns, settings: settings, number: block.Number, time: block.Timestamp, getHash: blockHashes(c.ledger),
 	}, w)
 	defer x.close()
-	defer context.AfterFunc(ctx, x.evm.Cancel)()
+	defer context.AfterFunc(ctx, x.cancel)()
 
 	var abis []flatstate.Change
 	receipts := make([]*Receipt, len(batch))
@@ -298,10 +297,10 @@ func (c *Chain) execute(ctx context.Context, block *Block, batch []*pending) (*C
 	if err != nil {
 		return nil, fmt.Errorf("state of block %d: %w", block.Number, err)
 	}
-	block.TxsRoot = merkleRoot(block.TxHashes)
-	block.ReceiptsRoot = merkleRoot(leaves)
+	block.TxsRoot = merkleRoot(x.env.suite, block.TxHashes)
+	block.ReceiptsRoot = merkleRoot(x.env.suite, leaves)
 	block.StateRoot = root
-	block.Hash = block.computeHash()
+	block.Hash = block.computeHash(x.env.suite)
 	return &Candidate{block: block, batch: batch, receipts: receipts, changes: append(changes, abis...)}, nil
 }
 
@@ -318,7 +317,7 @@ func (c *Chain) rememberABI(codeHash common.Hash, text string) ([]flatstate.Chan
 // sign sets the signatures of all keys that are held here.
 func (c *Chain) sign(block *Block) error {
 	for _, k := range c.keys {
-		signature, err := crypto.Sign(block.Hash[:], k.key)
+		signature, err := k.key.SignBlock(block.Hash)
 		if err != nil {
 			return fmt.Errorf("block %d: signing: %w", block.Number, err)
 		}

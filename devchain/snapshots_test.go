@@ -11,6 +11,8 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/stretchr/testify/require"
+
+	"github.com/bcosgate/bcosgate/devchain/suite"
 )
 
 // entries are all entries of the ledger but those of the snapshots themselves.
@@ -336,7 +338,7 @@ func TestMineBlocks(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, block.TxHashes)
 	require.Equal(t, common.Hash{}, block.TxsRoot)
-	require.Equal(t, block.Hash, block.computeHash())
+	require.Equal(t, block.Hash, block.computeHash(suite.Standard))
 	require.Len(t, block.Signatures, 1)
 	receipts, err := c.Receipts(3)
 	require.NoError(t, err)

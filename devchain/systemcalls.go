@@ -9,6 +9,7 @@ import (
 	"github.com/ethereum/go-ethereum/core/tracing"
 	"github.com/ethereum/go-ethereum/core/vm"
 
+	"github.com/bcosgate/bcosgate/devchain/suite"
 	"github.com/bcosgate/bcosgate/devchain/system"
 )
 
@@ -16,7 +17,7 @@ import (
 func (x *execution) systemEnv(m message) *system.Env {
 	return &system.Env{
 		State: systemState{x.state}, Config: x.env.settings, Block: x.env.number, Origin: m.from,
-		NewAddress: func(seq int) common.Address { return contractAddress(x.env.number, m.index, seq) },
+		NewAddress: func(seq int) common.Address { return contractAddress(x.env.suite, x.env.number, m.index, seq) },
 	}
 }
 
@@ -39,21 +40,21 @@ func (x *execution) callSystem(m message, pay func()) (outcome, bool) {
 		return outcome{}, false
 	}
 	if err != nil {
-		status, output := failure(err)
+		status, output := failure(x.env.suite, err)
 		return outcome{status: status, gasUsed: callBaseGas, output: output}, true
 	}
 	return outcome{gasUsed: callBaseGas, output: output}, true
 }
 
 // failure is the status and the return data of a system contract that failed.
-func failure(err error) (Status, []byte) {
+func failure(s suite.Suite, err error) (Status, []byte) {
 	var refused *system.Refused
 	var reverted *system.Reverted
 	switch {
 	case errors.As(err, &refused):
-		return StatusPrecompiledError, errorString(refused.Text)
+		return StatusPrecompiledError, errorString(s, refused.Text)
 	case errors.As(err, &reverted) && reverted.Text != "":
-		return StatusRevert, errorString(reverted.Text)
+		return StatusRevert, errorString(s, reverted.Text)
 	}
 	return StatusRevert, nil
 }
@@ -149,7 +150,7 @@ func (e entered) Run(input []byte) ([]byte, error) {
 		output, err = contracts.RunBound(s.env, e.at, s.x.state.GetCode(e.at), call)
 	}
 	if err != nil {
-		_, output = failure(err)
+		_, output = failure(s.x.env.suite, err)
 		return output, vm.ErrExecutionReverted
 	}
 	return output, nil

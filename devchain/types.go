@@ -32,7 +32,7 @@ type Transaction struct {
 	Extension            []byte // version 2
 
 	DataHash   []byte // as sent; empty when absent
-	Signature  []byte // r, s, v: 65 bytes when good
+	Signature  []byte // when good r, s, v in 65 bytes, or r, s, x, y in 128 on a GM chain
 	Attribute  int32
 	ExtraData  string
 	ImportTime int64 // milliseconds since 1970, set when the transaction arrived here
@@ -41,7 +41,7 @@ type Transaction struct {
 	Ethereum *EthereumTransaction
 
 	Hash   common.Hash    // of section 4.3, or the hash that Ethereum gives it
-	Sender common.Address // recovered from the signature
+	Sender common.Address // whose key made the signature
 
 	BlockNumber uint64 // 0 while it is in no block
 	Index       int    // place in its block
@@ -103,7 +103,8 @@ type Header struct {
 	Hash         common.Hash
 }
 
-// Signature is one sealer's signature of a block hash: r, s, v in 65 bytes.
+// Signature is one sealer's signature of a block hash: r, s, v in 65 bytes, or
+// r, s in 64 on a GM chain.
 type Signature struct {
 	SealerIndex int
 	Signature   []byte
@@ -166,8 +167,8 @@ type Result struct {
 
 // CallArgs is a read: nothing is written. To and Input are those of the
 // contract; To is a text as in a transaction, and empty calls nothing.
-// With Sign, a signature over keccak-256(To without 0x ‖ Input) in the form of a
-// transaction's, the recovered account is the sender, else it is From.
+// With Sign, a signature over the hash of To without 0x ‖ Input in the form of a
+// transaction's, its account is the sender, else it is From.
 type CallArgs struct {
 	To    string
 	Input []byte

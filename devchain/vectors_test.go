@@ -8,6 +8,8 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/crypto"
 	"github.com/stretchr/testify/require"
+
+	"github.com/bcosgate/bcosgate/devchain/suite"
 )
 
 const (
@@ -66,12 +68,12 @@ func TestTransactionVectors(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			raw := unhex(v.raw)
-			tx, refused := readTransaction(raw, "chain0", 1670993547912)
+			tx, refused := readTransaction(suite.Standard, raw, "chain0", 1670993547912)
 			require.Nil(t, refused)
 			require.Equal(t, v.hash, hex.EncodeToString(tx.Hash[:]))
 			require.Equal(t, raw, tx.Raw())
 			require.EqualValues(t, 1670993547912, tx.ImportTime)
-			sender, err := recoverSender(tx.Hash, tx.Signature)
+			sender, err := suite.Standard.Sender(tx.Hash, tx.Signature)
 			require.NoError(t, err)
 			require.Equal(t, v.sender, strings.ToLower(sender.Hex()))
 			if v.tx.ChainID == "" {
@@ -87,11 +89,11 @@ func TestTransactionVectors(t *testing.T) {
 
 func TestKeyVectors(t *testing.T) {
 	t.Parallel()
-	id := Sealer{PublicKey: publicKey(&testKey(0).PublicKey)}.NodeID()
+	id := Sealer{PublicKey: nodeKeyOf(testKey(0)).PublicKey()}.NodeID()
 	require.Equal(t, "84bf7562262bbd6940085748f3be6afa52ae317155181ece31b66351ccffa4b08cc43d63b2859d469fee15f31c9edb5324266e6fd0407e87382d60fc4511acd8", id)
 	key, err := ParseNodeID(id)
 	require.NoError(t, err)
-	require.Equal(t, publicKey(&testKey(0).PublicKey), key)
+	require.Equal(t, nodeKeyOf(testKey(0)).PublicKey(), key)
 	for _, bad := range []string{"", "84bf", id + "00", "zz" + id[2:]} {
 		_, err := ParseNodeID(bad)
 		require.Error(t, err)
@@ -109,7 +111,7 @@ func TestContractAddressVectors(t *testing.T) {
 		"7b7e65ae8690bf66fbce78d33f947cf4a3e23a52": {2, 1, 0},
 		"4969cedd7bd5f0ac2ff1f214d9bf3d68299b79be": {1, 0, 1},
 	} {
-		require.Equal(t, text, hexOf(contractAddress(v.block, v.index, v.seq)))
+		require.Equal(t, text, hexOf(contractAddress(suite.Standard, v.block, v.index, v.seq)))
 	}
 }
 
@@ -127,7 +129,7 @@ func TestReceiptVectors(t *testing.T) {
 		"7e2e25f431fc5396df88690defdb1564f98f8667787c0f8c962d2cb9087314d8": {GasUsed: 24000, ContractAddress: &address, BlockNumber: 1},
 		"db13cf38058d492330e84b931f652da1f1212232348757bd61fcee8581954070": {GasUsed: 21500, Status: StatusRevert, Output: unhex("08c379a0"), BlockNumber: 2},
 	} {
-		require.Equal(t, "0x"+want, r.computeHash().Hex())
+		require.Equal(t, "0x"+want, r.computeHash(suite.Standard).Hex())
 	}
 }
 
@@ -145,13 +147,13 @@ func TestMerkleVectors(t *testing.T) {
 		for i := range n {
 			leaves = append(leaves, crypto.Keccak256Hash([]byte{byte('a' + i)}))
 		}
-		root := merkleRoot(leaves)
+		root := merkleRoot(suite.Standard, leaves)
 		if want, ok := roots[n]; ok {
 			require.Equal(t, "0x"+want, root.Hex())
 		}
 		for i := range leaves {
-			require.True(t, proves(merkleProof(leaves, i), leaves[i], root), "leaf %d of %d", i, n)
-			require.False(t, proves(merkleProof(leaves, i), crypto.Keccak256Hash([]byte("other")), root))
+			require.True(t, proves(merkleProof(suite.Standard, leaves, i), leaves[i], root), "leaf %d of %d", i, n)
+			require.False(t, proves(merkleProof(suite.Standard, leaves, i), crypto.Keccak256Hash([]byte("other")), root))
 		}
 	}
 }
@@ -211,9 +213,9 @@ func TestHeaderVector(t *testing.T) {
 		ReceiptsRoot: common.HexToHash("7e2e25f431fc5396df88690defdb1564f98f8667787c0f8c962d2cb9087314d8"),
 		GasUsed:      24000,
 		Timestamp:    1700000000000,
-		Sealers:      []Sealer{{PublicKey: publicKey(&testKey(0).PublicKey), Weight: 1}},
+		Sealers:      []Sealer{{PublicKey: nodeKeyOf(testKey(0)).PublicKey(), Weight: 1}},
 	}
-	h.Hash = h.computeHash()
+	h.Hash = h.computeHash(suite.Standard)
 	require.Equal(t, "0xce78d7e51d7066ac9cb0d7056d0af1f8f64fa71ebc8216a43d8d3057cfe65087", h.Hash.Hex())
 	signature, err := crypto.Sign(h.Hash[:], testKey(0))
 	require.NoError(t, err)
@@ -223,7 +225,7 @@ func TestHeaderVector(t *testing.T) {
 func TestGenesisVector(t *testing.T) {
 	t.Parallel()
 	g := DefaultGenesis()
-	g.Sealers = []Sealer{{PublicKey: publicKey(&testKey(0).PublicKey)}}
+	g.Sealers = []Sealer{{PublicKey: nodeKeyOf(testKey(0)).PublicKey()}}
 	require.NoError(t, g.Validate())
 	const text = `[chain]
 sm_crypto:0
@@ -260,7 +262,7 @@ node.0:84bf7562262bbd6940085748f3be6afa52ae317155181ece31b66351ccffa4b08cc43d63b
 func TestGenesisHashVector(t *testing.T) {
 	t.Parallel()
 	g := DefaultGenesis()
-	g.Sealers = []Sealer{{PublicKey: publicKey(&testKey(0).PublicKey)}}
+	g.Sealers = []Sealer{{PublicKey: nodeKeyOf(testKey(0)).PublicKey()}}
 	require.Equal(t, "0xba704de12ca813476b2d23c3aa99079325087efd25024c68f2a5c303370d2d26", g.Hash().Hex())
 }
 
@@ -268,7 +270,7 @@ func TestGenesisSortsSealers(t *testing.T) {
 	t.Parallel()
 	g := DefaultGenesis()
 	for i := range byte(4) {
-		g.Sealers = append(g.Sealers, Sealer{PublicKey: publicKey(&testKey(i).PublicKey)})
+		g.Sealers = append(g.Sealers, Sealer{PublicKey: nodeKeyOf(testKey(i)).PublicKey()})
 	}
 	hash := g.Hash()
 	g.Sealers[0], g.Sealers[3] = g.Sealers[3], g.Sealers[0]
@@ -283,7 +285,7 @@ func TestGenesisSortsSealers(t *testing.T) {
 
 func TestGenesisValidate(t *testing.T) {
 	t.Parallel()
-	sealer := Sealer{PublicKey: publicKey(&testKey(0).PublicKey)}
+	sealer := Sealer{PublicKey: nodeKeyOf(testKey(0)).PublicKey()}
 	for want, change := range map[string]func(*Genesis){
 		"chain_id":             func(g *Genesis) { g.ChainID = "" },
 		"group_id":             func(g *Genesis) { g.GroupID = "" },

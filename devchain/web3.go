@@ -13,6 +13,7 @@ import (
 	"github.com/ethereum/go-ethereum/crypto"
 
 	"github.com/bcosgate/bcosgate/devchain/flatstate"
+	"github.com/bcosgate/bcosgate/devchain/suite"
 )
 
 // The types of transactions (protocol section 4.2).
@@ -73,6 +74,9 @@ func (c *Chain) SubmitEthereum(raw []byte) (*Submission, error) {
 
 // poolWeb3 makes the checks of the pool; nonce is that of the sender's account.
 func (c *Chain) poolWeb3(tx *Transaction, nonce uint64, now time.Time) (*pending, error) {
+	if c.cfg.Genesis.Suite == suite.GM {
+		return nil, &Error{Code: CodeOther, Message: "Ethereum transactions are not possible on a GM chain"}
+	}
 	setting, err := c.SystemConfig("web3_chain_id")
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return nil, err
@@ -107,11 +111,11 @@ func (c *Chain) submitTyped(tx *Transaction, now time.Time) (*pending, error) {
 }
 
 // newWeb3Transaction makes the transaction that a node makes of a raw Ethereum
-// transaction. The error is errSignature.
+// transaction. The error is suite.ErrSignature.
 func newWeb3Transaction(eth *EthereumTransaction, sig *ethereumSignature) (*Transaction, error) {
 	signature := append(append(bytes.Clone(sig.R), sig.S...), byte(sig.V))
 	signHash := crypto.Keccak256Hash(eth.signedBytes())
-	sender, err := recoverSender(signHash, signature)
+	sender, err := suite.Standard.Sender(signHash, signature) // on every chain
 	if err != nil {
 		return nil, err
 	}

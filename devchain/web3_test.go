@@ -16,6 +16,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bcosgate/bcosgate/devchain/flatstate"
+
+	"github.com/bcosgate/bcosgate/devchain/suite"
 )
 
 // fund gives an account a balance before the chain makes blocks.
@@ -117,7 +119,7 @@ func TestEveryKindOfEthereumTransactionDeploys(t *testing.T) {
 		require.Equal(t, tx.Type(), own.Ethereum.Kind)
 		require.Equal(t, StatusNone, r.Status)
 		require.Zero(t, r.Version)
-		require.Equal(t, r.computeHash(), r.Hash)
+		require.Equal(t, r.computeHash(suite.Standard), r.Hash)
 		if tx.To() == nil {
 			require.Equal(t, crypto.CreateAddress(addressOf(c.key), uint64(nonce)), *r.ContractAddress)
 		}
@@ -301,7 +303,7 @@ func TestContractsThatContractsCreate(t *testing.T) {
 	require.Equal(t, make([]byte, 32), web3(1))
 	require.Equal(t, created(3), web3(), "a creation that failed does not count")
 	native := c.must(c.tx(hexOf(at), nil))
-	require.Equal(t, common.LeftPadBytes(contractAddress(native.BlockNumber, 0, 1).Bytes(), 32), native.Output)
+	require.Equal(t, common.LeftPadBytes(contractAddress(suite.Standard, native.BlockNumber, 0, 1).Bytes(), 32), native.Output)
 	require.Equal(t, created(4), web3(), "native creations do not count")
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bcosgate/bcosgate/certs"
+	"github.com/bcosgate/bcosgate/devchain/suite"
 )
 
 // newCertCommand is `devnode cert …`: what scripts/build_chain.sh makes a
@@ -97,7 +98,7 @@ func newCertNodeKeyCommand() *cobra.Command {
 		Example: "  devnode cert node-key --out nodes/127.0.0.1/node0/conf",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			key, err := certs.NewChainKey()
+			key, err := suite.GenerateKey(suite.Standard)
 			if err != nil {
 				return err
 			}
@@ -126,7 +127,7 @@ func newCertAccountCommand() *cobra.Command {
 		Example: "  devnode cert account --out nodes/ca/accounts",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			key, err := certs.NewChainKey()
+			key, err := suite.GenerateKey(suite.Standard)
 			if err != nil {
 				return err
 			}

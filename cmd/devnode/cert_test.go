@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bcosgate/bcosgate/certs"
-	"github.com/bcosgate/bcosgate/devchain/nodeconf"
+	"github.com/bcosgate/bcosgate/devchain/suite"
 )
 
 func devnode(t *testing.T, args ...string) (stdout, stderr string, code int) {
@@ -44,9 +44,9 @@ func TestCertCommandsMakeAChainsFiles(t *testing.T) {
 	require.Zero(t, code, stderr)
 	data, err := os.ReadFile(filepath.Join(conf, "node.pem"))
 	require.NoError(t, err)
-	key, err := nodeconf.ParseKey(data)
+	key, err := suite.ParsePEM(data)
 	require.NoError(t, err, "the node reads the key that was made")
-	require.Equal(t, nodeconf.NodeID(&key.PublicKey)+"\n", stdout)
+	require.Equal(t, key.NodeID()+"\n", stdout)
 	id, err := os.ReadFile(filepath.Join(conf, "node.nodeid"))
 	require.NoError(t, err)
 	require.Equal(t, stdout, string(id))

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/ecdsa"
 	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
@@ -21,6 +20,7 @@ import (
 	"github.com/bcosgate/bcosgate/devchain/faults"
 	"github.com/bcosgate/bcosgate/devchain/nodeconf"
 	"github.com/bcosgate/bcosgate/devchain/rpc"
+	"github.com/bcosgate/bcosgate/devchain/suite"
 )
 
 // stopTime is how long a graceful stop may take before what is left is cut off.
@@ -121,6 +121,10 @@ func read(configs []string, genesisFile string) ([]nodeconf.Node, nodeconf.Genes
 		return nil, genesis, err
 	}
 	for i, node := range nodes {
+		if node.NodeKey.Suite() != genesis.Suite {
+			return nil, genesis, fmt.Errorf("%s: its key is one of a %s, but %s makes a %s: set sm_crypto there, or make the key anew",
+				node.File, node.NodeKey.Suite(), genesisFile, genesis.Suite)
+		}
 		if !slices.ContainsFunc(genesis.Sealers, func(s devchain.Sealer) bool { return s.NodeID() == node.NodeID }) {
 			return nil, genesis, fmt.Errorf("%s: its node %.16s… is no sealer in %s: add a line node.N=%s: 1 there, or start it with its own config.genesis",
 				node.File, node.NodeID, genesisFile, node.NodeID)
@@ -136,7 +140,7 @@ func read(configs []string, genesisFile string) ([]nodeconf.Node, nodeconf.Genes
 
 func chainConfig(nodes []nodeconf.Node, genesis nodeconf.Genesis, log *slog.Logger) devchain.Config {
 	first := nodes[0]
-	keys := make([]*ecdsa.PrivateKey, len(nodes))
+	keys := make([]*suite.Key, len(nodes))
 	for i, node := range nodes {
 		keys[i] = node.NodeKey
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bcosgate/bcosgate/certs"
+	"github.com/bcosgate/bcosgate/devchain/suite"
 )
 
 // nodeFolder is a node's folder with key, certificates and both files; the RPC
@@ -38,7 +39,7 @@ func folders(t testing.TB, n, sealers int, ini string) ([]nodeFolder, *http.Clie
 	var nodes []nodeFolder
 	genesis := "[version]\ncompatibility_version=3.16.0\n[executor]\nversion=1\n[consensus]\n"
 	for i := range n {
-		key, err := certs.NewChainKey()
+		key, err := suite.GenerateKey(suite.Standard)
 		require.NoError(t, err)
 		pem, err := key.PEM()
 		require.NoError(t, err)

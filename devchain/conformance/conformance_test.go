@@ -21,9 +21,6 @@ func TestConformance(t *testing.T) {
 				continue
 			}
 			t.Run(path.Base(file), func(t *testing.T) {
-				if golden.GM(file) && unfinished {
-					t.Skip("GM chains are not here yet")
-				}
 				t.Parallel()
 				playLedger(t, tb, file, golden.Ledger(t, file)).compareBlocks()
 			})

@@ -3,8 +3,6 @@ package conformance
 import (
 	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"encoding/hex"
 	"fmt"
 	"io"
 	"net"
@@ -16,12 +14,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ethereum/go-ethereum/crypto"
 	"github.com/stretchr/testify/require"
 
 	"github.com/bcosgate/bcosgate/devchain"
 	"github.com/bcosgate/bcosgate/devchain/nodeconf"
 	"github.com/bcosgate/bcosgate/devchain/rpc"
+	cryptosuite "github.com/bcosgate/bcosgate/devchain/suite"
 	"github.com/bcosgate/bcosgate/internal/golden"
 )
 
@@ -72,10 +70,14 @@ func newStack(t testing.TB, name string) *stack {
 
 // genesisOf reads config/NAME.genesis with keys of our own in the place of the
 // recorded sealers, and tells which id stands for which.
-func genesisOf(t testing.TB, name string) (nodeconf.Genesis, []*ecdsa.PrivateKey, substitutes) {
+func genesisOf(t testing.TB, name string) (nodeconf.Genesis, []*cryptosuite.Key, substitutes) {
 	t.Helper()
 	text := string(golden.Read(t, "config/"+name+".genesis"))
-	var keys []*ecdsa.PrivateKey
+	var keys []*cryptosuite.Key
+	s := cryptosuite.Standard
+	if golden.GM(name) {
+		s = cryptosuite.GM
+	}
 	var known substitutes
 	for _, line := range strings.Split(text, "\n") {
 		setting, value, ok := strings.Cut(strings.TrimSpace(line), "=")
@@ -83,10 +85,10 @@ func genesisOf(t testing.TB, name string) (nodeconf.Genesis, []*ecdsa.PrivateKey
 			continue
 		}
 		id, _, _ := strings.Cut(value, ":")
-		key, err := crypto.ToECDSA(bytes.Repeat([]byte{byte(len(keys) + 1)}, 32))
+		key, err := cryptosuite.NewKey(s, [32]byte(bytes.Repeat([]byte{byte(len(keys) + 1)}, 32)))
 		require.NoError(t, err)
 		keys = append(keys, key)
-		known.add(id, hex.EncodeToString(crypto.FromECDSAPub(&key.PublicKey)[1:]))
+		known.add(id, key.NodeID())
 	}
 	path := filepath.Join(t.TempDir(), "config.genesis")
 	require.NoError(t, os.WriteFile(path, []byte(known.apply(text)), 0o600))

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/bcosgate/bcosgate/devchain"
+	"github.com/bcosgate/bcosgate/devchain/suite"
 )
 
 // Genesis is what config.genesis says (protocol §11.4). Every node of a chain
@@ -24,7 +25,7 @@ var (
 )
 
 // ReadGenesis reads a config.genesis. Unknown keys are left alone; what is known
-// to the real node but not available here (GM cryptography, WebAssembly, auth
+// to the real node but not available here (WebAssembly, auth
 // mode, the classic executor, features) is refused by name. The error is *Error
 // and lists everything that is wrong.
 func ReadGenesis(path string) (Genesis, error) {
@@ -33,7 +34,6 @@ func ReadGenesis(path string) (Genesis, error) {
 		return Genesis{}, err
 	}
 	for _, refused := range [][3]string{
-		{"chain", "sm_crypto", "GM cryptography is not available: set false"},
 		{"executor", "is_wasm", "WebAssembly is not available: set false"},
 		{"executor", "is_auth_check", "auth mode is not available: set false"},
 	} {
@@ -42,6 +42,9 @@ func ReadGenesis(path string) (Genesis, error) {
 		}
 	}
 	var g Genesis
+	if f.boolean("chain", "sm_crypto", false) {
+		g.Suite = suite.GM
+	}
 	g.BlockLimit = f.number("chain", "block_limit", 1000, 1, 5000)
 	g.ChainID = f.name("chain", "chain_id", "chain0")
 	g.GroupID = f.name("chain", "group_id", "group0")

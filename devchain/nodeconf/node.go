@@ -1,7 +1,6 @@
 package nodeconf
 
 import (
-	"crypto/ecdsa"
 	"log/slog"
 	"math"
 	"net"
@@ -10,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/bcosgate/bcosgate/devchain/suite"
 )
 
 // Node is what config.ini says about one node (protocol §1.2, §11.3). Paths are
@@ -29,8 +30,8 @@ type Node struct {
 
 	Web3 *Web3 // nil: the Web3 port stays closed
 
-	NodeID  string            // 128 lower-case hex digits
-	NodeKey *ecdsa.PrivateKey // signs blocks
+	NodeID  string     // 128 lower-case hex digits
+	NodeKey *suite.Key // signs blocks; of the curve that the file has
 
 	MinSealTime  time.Duration // how long the sealer waits for more transactions
 	DataDir      string        // folder of the ledger
@@ -130,7 +131,7 @@ func (f *file) enableTLS() bool {
 	tls := !f.boolean("rpc", "disable_ssl", false)
 	tls = f.boolean("rpc", "enable_ssl", tls)
 	if tls && f.boolean("rpc", "sm_ssl", false) {
-		f.note("rpc", "sm_ssl", "true", "GM TLS is not available: set sm_ssl=false, or enable_ssl=false for a plain port")
+		f.note("rpc", "sm_ssl", "true", "GM TLS is not available yet: set sm_ssl=false for a port with standard TLS, which a GM chain can have, too, or enable_ssl=false for a plain one")
 	}
 	return tls
 }
@@ -151,19 +152,19 @@ func (f *file) level() slog.Level {
 	return slog.LevelInfo
 }
 
-func (f *file) nodeKey(path string) (*ecdsa.PrivateKey, string) {
+func (f *file) nodeKey(path string) (*suite.Key, string) {
 	const section, name = "security", "private_key_path"
 	data, err := os.ReadFile(path)
 	if err != nil {
 		f.note(section, name, path, "cannot be read: "+err.Error())
 		return nil, ""
 	}
-	key, err := ParseKey(data)
+	key, err := suite.ParsePEM(data)
 	if err != nil {
 		f.note(section, name, path, err.Error())
 		return nil, ""
 	}
-	id := NodeID(&key.PublicKey)
+	id := key.NodeID()
 	idPath := filepath.Join(filepath.Dir(path), "node.nodeid")
 	if text, err := os.ReadFile(idPath); err == nil && !strings.EqualFold(strings.TrimSpace(string(text)), id) {
 		f.note(section, name, path, "is not the key of "+idPath+": make that file again or put the right key there")

@@ -9,11 +9,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ethereum/go-ethereum/common"
-	"github.com/ethereum/go-ethereum/crypto"
 	"github.com/stretchr/testify/require"
 
 	"github.com/bcosgate/bcosgate/devchain"
+	"github.com/bcosgate/bcosgate/devchain/suite"
 )
 
 // readText is a file of testdata/node0 with each old text replaced by a new one.
@@ -61,7 +60,7 @@ func TestReadNodeUnderstandsAFileOfTheOfficialScript(t *testing.T) {
 		CACert: filepath.Join(abs, "conf", "ca.crt"), Cert: filepath.Join(abs, "conf", "ssl.crt"), Key: filepath.Join(abs, "conf", "ssl.key"),
 		ReturnInputParams: true,
 		P2PListen:         "0.0.0.0:30300",
-		NodeID:            NodeID(&key.PublicKey), NodeKey: key,
+		NodeID:            key.NodeID(), NodeKey: key,
 		MinSealTime: 500 * time.Millisecond, DataDir: filepath.Join(abs, "data"),
 		PoolLimit: 15000, TxExpiration: 10 * time.Minute,
 		Log: Log{Enable: true, Level: slog.LevelInfo, Dir: filepath.Join(abs, "log")},
@@ -176,10 +175,18 @@ func TestReadGenesisTakesBlockLimitAndFeaturesThatAreOff(t *testing.T) {
 	require.Equal(t, int64(5000), g.BlockLimit)
 }
 
+func TestReadGenesisOfAGMChain(t *testing.T) {
+	t.Parallel()
+	g, err := ReadGenesis(genesis(t, readText(t, "config.genesis", "sm_crypto=false", "sm_crypto=true")))
+	require.NoError(t, err)
+	require.Equal(t, suite.GM, g.Suite)
+	_, err = ReadGenesis(genesis(t, readText(t, "config.genesis", "sm_crypto=false", "sm_crypto=maybe")))
+	require.ErrorContains(t, err, "[chain] sm_crypto=maybe: must be true or false")
+}
+
 func TestReadGenesisRefusesWhatItCannotDoAndWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ old, new, want string }{
-		{"sm_crypto=false", "sm_crypto=true", "[chain] sm_crypto=true: GM cryptography is not available"},
 		{"is_wasm=false", "is_wasm=true", "[executor] is_wasm=true: WebAssembly is not available"},
 		{"is_auth_check=false", "is_auth_check=true", "[executor] is_auth_check=true: auth mode is not available"},
 		{"group_id=group0", "group_id=gr oup", "[chain] group_id=gr oup: must be letters"},
@@ -228,54 +235,4 @@ func TestReadingWhatIsNoFileIsAClearError(t *testing.T) {
 		_, err = ReadNode(path)
 		require.True(t, errors.As(err, &problems))
 	}
-}
-
-func TestParseKeyReadsBothFormsAndTheKeyOfTheProtocol(t *testing.T) {
-	t.Parallel()
-	pkcs8, err := ParseKey([]byte(readText(t, "conf/node.pem")))
-	require.NoError(t, err)
-
-	const sec1 = `-----BEGIN EC PARAMETERS-----
-BgUrgQQACg==
------END EC PARAMETERS-----
------BEGIN EC PRIVATE KEY-----
-MC4CAQEEIAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8goAcGBSuBBAAK
------END EC PRIVATE KEY-----
-`
-	key, err := ParseKey([]byte(sec1))
-	require.NoError(t, err)
-	require.False(t, pkcs8.Equal(key))
-	require.Equal(t, "84bf7562262bbd6940085748f3be6afa52ae317155181ece31b66351ccffa4b08cc43d63b2859d469fee15f31c9edb5324266e6fd0407e87382d60fc4511acd8", NodeID(&key.PublicKey))
-	require.EqualValues(t, common.HexToAddress("0x6370ef2f4db3611d657b90667de398a2cc2a370c"), crypto.PubkeyToAddress(key.PublicKey))
-}
-
-func TestParseKeySaysWhyAKeyIsNoGood(t *testing.T) {
-	t.Parallel()
-	pem := func(kind, body string) string {
-		return "-----BEGIN " + kind + "-----\n" + body + "\n-----END " + kind + "-----\n"
-	}
-	for want, text := range map[string]string{
-		"holds no PEM private key":               "hello",
-		"encrypted key":                          pem("ENCRYPTED PRIVATE KEY", "AAAA"),
-		"damaged PKCS#8":                         pem("PRIVATE KEY", "AAAA"),
-		"damaged elliptic":                       pem("EC PRIVATE KEY", "AAAA"),
-		"holds an SM2 key":                       pem("EC PRIVATE KEY", "MDECAQEEIAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8goAoGCCqBHM9VAYIt"),
-		"needs a secp256k1 key":                  pem("EC PRIVATE KEY", "MDECAQEEIAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8goAoGCCqGSM49AwEH"),
-		"holds no elliptic curve key":            pem("PRIVATE KEY", "MC4CAQAwBQYDK2VwBCIEIAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8g"),
-		"holds a number that is no secp256k1 ke": pem("EC PRIVATE KEY", "MC4CAQEEIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAoAcGBSuBBAAK"),
-	} {
-		_, err := ParseKey([]byte(text))
-		require.ErrorContains(t, err, want)
-	}
-}
-
-func FuzzParseKey(f *testing.F) {
-	data, err := os.ReadFile(filepath.Join("testdata", "node0", "conf", "node.pem"))
-	require.NoError(f, err)
-	f.Add(data)
-	f.Fuzz(func(t *testing.T, data []byte) {
-		if key, err := ParseKey(data); err == nil {
-			require.Len(t, NodeID(&key.PublicKey), 128)
-		}
-	})
 }

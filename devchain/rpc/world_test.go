@@ -29,6 +29,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/bcosgate/bcosgate/devchain"
+	"github.com/bcosgate/bcosgate/devchain/suite"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -90,13 +91,15 @@ func newWorld(t testing.TB, sealers int, seal time.Duration) *world {
 func (w *world) open() {
 	w.t.Helper()
 	genesis := devchain.DefaultGenesis()
+	var nodeKeys []*suite.Key
 	for _, key := range w.keys {
-		id, err := devchain.ParseNodeID(nodeID(key))
+		nodeKey, err := suite.NewKey(suite.Standard, [32]byte(crypto.FromECDSA(key)))
 		require.NoError(w.t, err)
-		genesis.Sealers = append(genesis.Sealers, devchain.Sealer{PublicKey: id, Weight: 1})
+		nodeKeys = append(nodeKeys, nodeKey)
+		genesis.Sealers = append(genesis.Sealers, devchain.Sealer{PublicKey: nodeKey.PublicKey(), Weight: 1})
 	}
 	var err error
-	w.chain, err = devchain.Open(devchain.Config{Genesis: genesis, DataDir: w.dir, NodeKeys: w.keys, MinSealTime: w.seal})
+	w.chain, err = devchain.Open(devchain.Config{Genesis: genesis, DataDir: w.dir, NodeKeys: nodeKeys, MinSealTime: w.seal})
 	require.NoError(w.t, err)
 	require.NoError(w.t, w.chain.Start(w.t.Context()))
 }

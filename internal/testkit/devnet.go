@@ -4,7 +4,6 @@ package testkit
 
 import (
 	"context"
-	"crypto/ecdsa"
 	"crypto/tls"
 	"net"
 	"os"
@@ -18,6 +17,7 @@ import (
 	"github.com/bcosgate/bcosgate/certs"
 	"github.com/bcosgate/bcosgate/devchain"
 	"github.com/bcosgate/bcosgate/devchain/rpc"
+	"github.com/bcosgate/bcosgate/devchain/suite"
 )
 
 // stopTime is what each part may take to stop at the end of a test.
@@ -40,14 +40,12 @@ func NewDevnet(t testing.TB, n int, sealTime time.Duration) *Devnet {
 	d := &Devnet{Certs: t.TempDir()}
 	server := d.makeCerts(t)
 
-	key, err := certs.NewChainKey()
-	require.NoError(t, err)
-	sealer, err := devchain.ParseNodeID(key.NodeID())
+	key, err := suite.GenerateKey(suite.Standard)
 	require.NoError(t, err)
 	genesis := devchain.DefaultGenesis()
-	genesis.Sealers = []devchain.Sealer{{PublicKey: sealer, Weight: 1}}
+	genesis.Sealers = []devchain.Sealer{{PublicKey: key.PublicKey(), Weight: 1}}
 	d.Chain, err = devchain.Open(devchain.Config{
-		Genesis: genesis, DataDir: t.TempDir(), NodeKeys: []*ecdsa.PrivateKey{key.Key}, MinSealTime: sealTime,
+		Genesis: genesis, DataDir: t.TempDir(), NodeKeys: []*suite.Key{key}, MinSealTime: sealTime,
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, d.Chain.Close()) })

@@ -24,6 +24,7 @@ import (
 
 	"github.com/bcosgate/bcosgate/devchain"
 	"github.com/bcosgate/bcosgate/devchain/flatstate"
+	"github.com/bcosgate/bcosgate/devchain/suite"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -59,11 +60,12 @@ func newWorld(t testing.TB, change ...func(*Config)) *world {
 	w := &world{t: t, key: testKey(0)}
 	w.from = crypto.PubkeyToAddress(w.key.PublicKey)
 	genesis := devchain.DefaultGenesis()
-	node := devchain.Sealer{PublicKey: [64]byte(crypto.FromECDSAPub(&testKey(9).PublicKey)[1:])}
+	nodeKey, err := suite.NewKey(suite.Standard, [32]byte(crypto.FromECDSA(testKey(9))))
+	require.NoError(t, err)
+	node := devchain.Sealer{PublicKey: nodeKey.PublicKey()}
 	genesis.Sealers = []devchain.Sealer{node}
-	cfg := devchain.Config{Genesis: genesis, DataDir: t.TempDir(), NodeKeys: []*ecdsa.PrivateKey{testKey(9)}, MinSealTime: -1}
+	cfg := devchain.Config{Genesis: genesis, DataDir: t.TempDir(), NodeKeys: []*suite.Key{nodeKey}, MinSealTime: -1}
 	fund(t, cfg, w.from)
-	var err error
 	w.chain, err = devchain.Open(cfg)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, w.chain.Close()) })

@@ -2,8 +2,6 @@ package control
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"encoding/hex"
 	"errors"
 	"net"
 	"net/http"
@@ -14,12 +12,12 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/ethereum/go-ethereum/crypto"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
 	"github.com/bcosgate/bcosgate/devchain"
 	"github.com/bcosgate/bcosgate/devchain/faults"
+	"github.com/bcosgate/bcosgate/devchain/suite"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -37,15 +35,13 @@ type world struct {
 
 func newWorld(t *testing.T, address string) *world {
 	t.Helper()
-	key, err := crypto.ToECDSA([]byte(strings.Repeat("k", 32)))
-	require.NoError(t, err)
-	id, err := devchain.ParseNodeID(hex.EncodeToString(crypto.FromECDSAPub(&key.PublicKey)[1:]))
+	key, err := suite.NewKey(suite.Standard, [32]byte([]byte(strings.Repeat("k", 32))))
 	require.NoError(t, err)
 	genesis := devchain.DefaultGenesis()
-	genesis.Sealers = []devchain.Sealer{{PublicKey: id, Weight: 1}}
+	genesis.Sealers = []devchain.Sealer{{PublicKey: key.PublicKey(), Weight: 1}}
 	w := &world{faults: &faults.Set{}, clock: &Clock{}}
 	w.chain, err = devchain.Open(devchain.Config{
-		Genesis: genesis, DataDir: t.TempDir(), NodeKeys: []*ecdsa.PrivateKey{key}, MinSealTime: -1, Clock: w.clock.Now, Skew: w.faults.Skew,
+		Genesis: genesis, DataDir: t.TempDir(), NodeKeys: []*suite.Key{key}, MinSealTime: -1, Clock: w.clock.Now, Skew: w.faults.Skew,
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, w.chain.Close()) })

@@ -12,6 +12,7 @@ import (
 	"github.com/ethereum/go-ethereum/crypto"
 	"github.com/stretchr/testify/require"
 
+	"github.com/bcosgate/bcosgate/devchain/suite"
 	"github.com/bcosgate/bcosgate/devchain/system"
 )
 
@@ -124,7 +125,7 @@ func TestContractsCallSystemContracts(t *testing.T) {
 	require.Zero(t, c.opened("made"))
 	r = c.must(c.tx(plain, to(manager, create("made"))))
 	require.Equal(t, StatusNone, r.Status)
-	require.Equal(t, contractAddress(r.BlockNumber, r.Index, 2), c.opened("made"))
+	require.Equal(t, contractAddress(suite.Standard, r.BlockNumber, r.Index, 2), c.opened("made"))
 
 	// A failure inside is return data.
 	r = c.must(c.tx(plain, to(table, []byte{1, 2, 3, 4})))

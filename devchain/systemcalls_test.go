@@ -129,7 +129,7 @@ func TestContractsCallSystemContracts(t *testing.T) {
 
 	// A failure inside is return data.
 	r = c.must(c.tx(plain, to(table, []byte{1, 2, 3, 4})))
-	require.Equal(t, append(word(0), errorString("KVTablePrecompiled call undefined function!")...), r.Output)
+	require.Equal(t, append(word(0), errorString(suite.Standard, "KVTablePrecompiled call undefined function!")...), r.Output)
 
 	// Borrowed code: that of a table works, a built-in contract has none.
 	borrower := c.caller("f4", false)

@@ -181,7 +181,7 @@ func isEvent(on string) bool {
 // actionsOn are the actions that make sense for what is struck.
 func actionsOn(on string) []Action {
 	line := []Action{Close, Reset, HalfOpen}
-	message := append(line, Delay, Drop, Corrupt)
+	message := append([]Action{Delay, Drop, Corrupt}, line...)
 	switch on {
 	case Block:
 		return []Action{ClockSkew}

@@ -124,6 +124,20 @@ func (f *Filters) makeRoom() {
 
 func (f *Filters) overdue(one *filter) bool { return time.Since(one.used) > f.cfg.Timeout }
 
+// Revert tells that the blocks after kept are gone: filters look at those that
+// take their place.
+func (f *Filters) Revert(kept uint64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, one := range f.all {
+		again := int64(kept) + 1
+		if one.kind == logsKind && !one.query.From.Latest {
+			again = max(again, one.query.From.Number)
+		}
+		one.next = min(one.next, again)
+	}
+}
+
 // Remove forgets a filter; false when there is none of that name.
 func (f *Filters) Remove(id uint64) bool {
 	f.mu.Lock()

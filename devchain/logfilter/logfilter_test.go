@@ -343,3 +343,37 @@ func TestFailuresOfTheLedgerAreReported(t *testing.T) {
 	_, err = f.Search(Query{From: latest, To: latest})
 	require.ErrorIs(t, err, ledger.failure)
 }
+
+// After a revert filters look at the blocks that take the place of those that are
+// gone, but never before the first block that was asked for.
+func TestRevert(t *testing.T) {
+	t.Parallel()
+	l := newLedger(10)
+	f := New(l, Config{Blocks: 100})
+	blocks := f.NewBlocks()
+	late, err := f.NewLogs(Query{From: at(9), To: latest})
+	require.NoError(t, err)
+	l.grow(5)
+	poll := func(id uint64) int {
+		t.Helper()
+		got, err := f.Changes(id)
+		require.NoError(t, err)
+		switch list := got.(type) {
+		case []Log:
+			return len(list)
+		case []string:
+			return len(list)
+		}
+		return -1
+	}
+	require.Equal(t, 5, poll(blocks))
+	require.Equal(t, 7, poll(late))
+	l.head = 4
+	f.Revert(4)
+	require.Zero(t, poll(blocks))
+	require.Zero(t, poll(late))
+	l.grow(6)
+	f.Revert(20)
+	require.Equal(t, 6, poll(blocks), "5 to 10")
+	require.Equal(t, 2, poll(late), "9 and 10")
+}

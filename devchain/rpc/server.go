@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -132,14 +131,14 @@ func (s *Server) Start(l net.Listener) {
 	commits := s.ledger.Subscribe()
 	s.heads = newHeads(s.ledger.Head().Number)
 
-	s.listener = activityListener{l, s.meet}
+	s.listener = activityListener{faults.Listener{Listener: l, Faults: s.cfg.Faults, Point: s.point("", "")}}
 	if s.cfg.TLS != nil {
 		s.listener = tls.NewListener(s.listener, s.cfg.TLS)
 	}
 	s.http = &http.Server{
 		Handler:     http.HandlerFunc(s.serve),
 		BaseContext: func(net.Listener) context.Context { return s.base },
-		ConnContext: withConn,
+		ConnContext: faults.WithConn,
 		ConnState:   s.noteFresh,
 		ErrorLog:    slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 		// A node waits longer than 45 s for the first byte; after a minute there
@@ -274,9 +273,14 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	if err != nil || len(body) > maxMessage {
 		panic(http.ErrAbortHandler)
 	}
-	answer, length := s.answerHTTP(r.Context(), body)
-	h.Set("Content-Length", strconv.Itoa(length))
-	_, _ = w.Write(answer) // a client that left needs no answer
+	request := faults.NewHTTPRequest(connOf(r).Conn)
+	request.Send(r.Context(), w, s.answer(r.Context(), body, overHTTP(request)), s.ending)
+}
+
+// connOf is the connection of a request.
+func connOf(r *http.Request) *activityConn {
+	c, _ := faults.ConnOf(r.Context()).(*activityConn) // the listener gives no other
+	return c
 }
 
 // serverName stands where a node writes the version of its HTTP library.
@@ -303,7 +307,7 @@ func (s *Server) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 		s.log.Debug("upgrade refused", "peer", r.RemoteAddr, "error", err)
 		return
 	}
-	session := newSession(s.base, s, ws, connOf(r.Context()))
+	session := newSession(s.base, s, ws, connOf(r))
 	if !s.begin(session) {
 		session.cancel(nil)
 		_ = ws.CloseNow()

@@ -121,7 +121,7 @@ func (s *session) drain(ctx context.Context) {
 	}()
 	select {
 	case <-finished:
-		if s.conn.dead.Load() { // nothing gets through any more
+		if s.conn.Dead() { // nothing gets through any more
 			s.cancel(errHalfOpen)
 		}
 		s.finish()

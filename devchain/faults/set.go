@@ -103,10 +103,13 @@ func (s *Set) Clear() int {
 	return n
 }
 
+// Active reports whether any fault may still strike.
+func (s *Set) Active() bool { return s != nil && s.active.Load() > 0 }
+
 // Strike gives the fault that strikes at a point and counts it: the oldest one
 // that does. Nil is no fault.
 func (s *Set) Strike(p Point) *Fault {
-	if s == nil || s.active.Load() == 0 {
+	if !s.Active() {
 		return nil
 	}
 	s.mu.Lock()

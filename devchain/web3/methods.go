@@ -5,6 +5,7 @@ import (
 
 	"github.com/ethereum/go-ethereum/common/hexutil"
 
+	"github.com/bcosgate/bcosgate/devchain/faults"
 	"github.com/bcosgate/bcosgate/devchain/nodejson"
 )
 
@@ -84,8 +85,8 @@ func protocolVersion(context.Context, call) (any, error) {
 	return nil, &fault{Code: codeNoMethod, Message: "This API has not been implemented yet!"}
 }
 
-func (s *Server) blockNumber(context.Context, call) (any, error) {
-	return hexutil.EncodeUint64(s.ledger.Head().Number), nil
+func (s *Server) blockNumber(ctx context.Context, _ call) (any, error) {
+	return hexutil.EncodeUint64(faults.Height(ctx, s.ledger.Head().Number)), nil
 }
 
 func (s *Server) peerCount(context.Context, call) (any, error) {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/bcosgate/bcosgate/devchain"
+	"github.com/bcosgate/bcosgate/devchain/faults"
 	"github.com/bcosgate/bcosgate/devchain/logfilter"
 )
 
@@ -55,6 +56,11 @@ type Config struct {
 	// block, and not at once.
 	SyncTransaction bool
 
+	// Faults are asked at every connection, message and push; nil has none. A fault
+	// of one node is that of Name.
+	Faults *faults.Set
+	Name   string
+
 	Logger *slog.Logger // nil: no log
 }
 
@@ -85,7 +91,8 @@ type Server struct {
 	http   *http.Server
 	base   context.Context // owned by Start and Stop
 	cancel context.CancelFunc
-	accept sync.WaitGroup // the accept loop
+	ending chan struct{}  // closed when Stop begins
+	accept sync.WaitGroup // the accept loop and what follows the ledger
 
 	mu       sync.Mutex
 	stopping bool           // guarded by mu; no WebSocket may begin any more
@@ -109,7 +116,7 @@ func NewServer(cfg Config) (*Server, error) {
 	if cfg.Peers == nil {
 		cfg.Peers = func() int { return 1 }
 	}
-	s := &Server{cfg: cfg, ledger: cfg.Ledger, log: cfg.Logger}
+	s := &Server{cfg: cfg, ledger: cfg.Ledger, log: cfg.Logger, ending: make(chan struct{})}
 	s.nodeKey, _ = devchain.ParseNodeID(cfg.NodeID) // Validate has read it
 	s.filters = logfilter.New(cfg.Ledger, logfilter.Config{Timeout: cfg.FilterTimeout, Blocks: cfg.FilterBlocks})
 	s.methods = s.methodTable()
@@ -123,16 +130,40 @@ func (s *Server) Start(l net.Listener) {
 	s.http = &http.Server{
 		Handler:           http.HandlerFunc(s.handle),
 		BaseContext:       func(net.Listener) context.Context { return s.base },
+		ConnContext:       faults.WithConn,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 		ReadHeaderTimeout: time.Minute,
 		IdleTimeout:       5 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
 	}
+	l = faults.Listener{Listener: l, Faults: s.cfg.Faults, Point: s.point("")}
 	s.accept.Go(func() {
 		if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 			s.log.Error("web3 port stopped accepting", "error", err)
 		}
 	})
+	commits := s.ledger.Subscribe()
+	s.accept.Go(func() {
+		defer commits.Close()
+		s.followReverts(commits.C())
+	})
+}
+
+// followReverts keeps the filters true until the server stops.
+func (s *Server) followReverts(commits <-chan devchain.Notice) {
+	for {
+		select {
+		case notice, open := <-commits:
+			if !open {
+				return
+			}
+			if notice.Reverted {
+				s.filters.Revert(notice.Kept)
+			}
+		case <-s.base.Done():
+			return
+		}
+	}
 }
 
 // Stop closes the port, lets requests over HTTP finish and answers them, ends all
@@ -145,6 +176,9 @@ func (s *Server) Stop(ctx context.Context) error {
 		return nil
 	}
 	s.mu.Lock()
+	if !s.stopping {
+		close(s.ending)
+	}
 	s.stopping = true
 	s.mu.Unlock()
 	err := s.http.Shutdown(ctx) // WebSockets are not among its connections
@@ -176,9 +210,8 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
 	if err != nil || int64(len(body)) > s.cfg.BodyLimit {
 		panic(http.ErrAbortHandler)
 	}
-	answer := s.respond(r.Context(), body, nil)
-	w.Header().Set("Content-Length", strconv.Itoa(len(answer)))
-	_, _ = w.Write(answer) // a client that left needs no answer
+	request := faults.NewHTTPRequest(connOf(r))
+	request.Send(r.Context(), w, s.answer(r.Context(), body, nil, request, request.Damage), s.ending)
 }
 
 // serverName stands where a node writes the version of its HTTP library.

@@ -4,12 +4,15 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"maps"
 	"slices"
 	"sync"
 
 	"github.com/coder/websocket"
 
+	"github.com/bcosgate/bcosgate/devchain"
+	"github.com/bcosgate/bcosgate/devchain/faults"
 	"github.com/bcosgate/bcosgate/devchain/nodejson"
 )
 
@@ -82,18 +85,21 @@ func (s *Server) unsubscribe(_ context.Context, c call) (any, error) {
 // pushHeads tells the subscriptions of every block until ctx ends or the peer
 // cannot be written to. The feed holds the newest head only: the blocks before it
 // are told with it.
-func (s *Server) pushHeads(ctx context.Context, ws *websocket.Conn, subs *subscriptions) {
+func (s *Server) pushHeads(ctx context.Context, ws *websocket.Conn, line faults.Line, subs *subscriptions) {
 	commits := s.ledger.Subscribe()
 	defer commits.Close()
 	told := s.ledger.Head().Number
 	for {
 		select {
-		case head, open := <-commits.C():
+		case notice, open := <-commits.C():
 			if !open {
 				return
 			}
-			for ; told < head.Number; told++ {
-				if s.pushHead(ctx, ws, subs, told+1) != nil {
+			if notice.Reverted {
+				told = min(told, notice.Kept)
+			}
+			for ; told < notice.Number; told++ {
+				if s.pushHead(ctx, ws, line, subs, told+1) != nil {
 					return
 				}
 			}
@@ -103,12 +109,15 @@ func (s *Server) pushHeads(ctx context.Context, ws *websocket.Conn, subs *subscr
 	}
 }
 
-func (s *Server) pushHead(ctx context.Context, ws *websocket.Conn, subs *subscriptions, number uint64) error {
+func (s *Server) pushHead(ctx context.Context, ws *websocket.Conn, line faults.Line, subs *subscriptions, number uint64) error {
 	names := subs.all()
 	if len(names) == 0 {
 		return nil
 	}
 	block, err := s.ledger.BlockByNumber(number)
+	if errors.Is(err, devchain.ErrNotFound) {
+		return nil // reverted meanwhile
+	}
 	if err != nil {
 		return err
 	}
@@ -121,12 +130,21 @@ func (s *Server) pushHead(ctx context.Context, ws *websocket.Conn, subs *subscri
 		Subscription string      `json:"subscription"`
 	}
 	for _, name := range names {
-		err := write(ctx, ws, encoded(struct {
+		text := encoded(struct {
 			JSONRPC string `json:"jsonrpc"`
 			Method  string `json:"method"`
 			Params  params `json:"params"`
-		}{"2.0", "eth_subscription", params{head, name}}))
-		if err != nil {
+		}{"2.0", "eth_subscription", params{head, name}})
+		message := s.cfg.Faults.Do(ctx, faults.Exchange{
+			Point:  s.point(faults.BlockNotify),
+			Line:   line,
+			Serve:  func(context.Context) []byte { return text },
+			Damage: faults.DamageText,
+		})
+		if message == nil {
+			continue
+		}
+		if err := write(ctx, ws, message); err != nil {
 			return err
 		}
 	}

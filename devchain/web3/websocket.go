@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+
+	"github.com/bcosgate/bcosgate/devchain/faults"
 )
 
 // writeTimeout is how long a peer may take to accept one message before it is
@@ -48,14 +50,14 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) {
 	}
 	defer s.sessions.Done()
 	ws.SetReadLimit(s.cfg.BodyLimit)
-	err = s.session(ws)
+	err = s.session(ws, wsLine{ws, connOf(r)})
 	s.log.Debug("session ended", "peer", r.RemoteAddr, "error", err)
 }
 
 // session serves one WebSocket until the peer leaves or the server stops. Requests
 // are served one after another: a peer that does not wait for its answers is not
 // read meanwhile.
-func (s *Server) session(ws *websocket.Conn) error {
+func (s *Server) session(ws *websocket.Conn, line faults.Line) error {
 	ctx, cancel := context.WithCancel(s.base)
 	subs := &subscriptions{names: map[string]struct{}{}}
 	var pushing sync.WaitGroup
@@ -63,14 +65,18 @@ func (s *Server) session(ws *websocket.Conn) error {
 	defer cancel()
 	pushing.Go(func() {
 		defer cancel()
-		s.pushHeads(ctx, ws, subs)
+		s.pushHeads(ctx, ws, line, subs)
 	})
 	for {
 		_, body, err := ws.Read(ctx)
 		if err != nil {
 			return err
 		}
-		if err := write(ctx, ws, s.respond(ctx, body, subs)); err != nil {
+		message := s.answer(ctx, body, subs, line, faults.DamageText)
+		if message == nil {
+			continue
+		}
+		if err := write(ctx, ws, message); err != nil {
 			return err
 		}
 	}

@@ -3,6 +3,7 @@ package web3
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/big"
 
@@ -41,7 +42,7 @@ func (s *Server) execute(ctx context.Context, c call, args devchain.CallArgs) (d
 		return devchain.CallResult{}, err
 	}
 	result, err := s.ledger.Call(ctx, args)
-	if refused, ok := err.(*devchain.Error); ok { //nolint:errorlint // the ledger returns it bare
+	if refused, ok := errors.AsType[*devchain.Error](err); ok {
 		return result, &fault{Code: codeInternal, Message: refused.Message}
 	}
 	if err == nil && result.Status != devchain.StatusNone {
@@ -62,8 +63,8 @@ func parseCall(v json.RawMessage) (devchain.CallArgs, error) {
 		return args, err
 	}
 	texts := map[string]string{}
-	for name, member := range members {
-		if texts[name], err = nodejson.Text(member); err != nil && callMember(name) {
+	for _, name := range callMembers {
+		if texts[name], err = nodejson.Text(members[name]); err != nil {
 			return args, err
 		}
 	}
@@ -85,13 +86,8 @@ func parseCall(v json.RawMessage) (devchain.CallArgs, error) {
 	return args, err
 }
 
-func callMember(name string) bool {
-	switch name {
-	case "data", "input", "to", "from", "gas", "gasPrice", "value", "maxPriorityFeePerGas", "maxFeePerGas":
-		return true
-	}
-	return false
-}
+// callMembers are the members that a node looks at: each must be text or null.
+var callMembers = []string{"data", "input", "to", "from", "gas", "gasPrice", "value", "maxPriorityFeePerGas", "maxFeePerGas"}
 
 // parseValue reads hex with 0x, octal with 0, or decimal.
 func parseValue(text string) (*big.Int, error) {

@@ -74,6 +74,13 @@ func serve(ctx context.Context, configs []string, genesisFile string, extras ext
 			return fmt.Errorf("%s: [rpc] listen_port cannot be used: %w", endpoints[i].node.File, err)
 		}
 	}
+	web3, err := openWeb3(ctx, nodes, chain, func() int { return len(nodes) }, log)
+	if err != nil {
+		for _, e := range endpoints {
+			_ = e.listener.Close()
+		}
+		return err
+	}
 	if err := chain.Start(ctx); err != nil {
 		return err
 	}
@@ -83,6 +90,7 @@ func serve(ctx context.Context, configs []string, genesisFile string, extras ext
 		fmt.Fprintf(stdout, "%s listening on %s://%s (%s, %s)\n", e.node.Name, e.scheme(), address, genesis.ChainID, genesis.GroupID)
 		log.Info("listening", "node", e.node.Name, "address", address, "tls", e.node.TLS)
 	}
+	web3.start(stdout)
 	fmt.Fprintln(stdout, "devnode ready")
 
 	<-ctx.Done()
@@ -100,6 +108,7 @@ func serve(ctx context.Context, configs []string, genesisFile string, extras ext
 	for i, e := range endpoints {
 		stopping.Go(func() { failures[i] = e.server.Stop(ending) })
 	}
+	failed = errors.Join(failed, web3.stop(ending))
 	stopping.Wait()
 	err = errors.Join(append(failures, failed, chain.Stop(ending))...)
 	log.Info("stopped", "error", err)

@@ -82,6 +82,7 @@ func arguments(nodes ...nodeFolder) []string {
 type running struct {
 	urls    []string
 	control string // address of the control endpoint, if there is one
+	web3    []string
 	stop    func() (code int, stderr string)
 }
 
@@ -110,6 +111,10 @@ func start(t *testing.T, args []string) running {
 	for lines.Scan() && lines.Text() != "devnode ready" {
 		if address, ok := strings.CutPrefix(lines.Text(), "control endpoint on "); ok {
 			r.control = address
+			continue
+		}
+		if m := regexp.MustCompile(`^node\d+ listening on (http://\S+) \(web3\)$`).FindStringSubmatch(lines.Text()); m != nil {
+			r.web3 = append(r.web3, m[1])
 			continue
 		}
 		m := regexp.MustCompile(`^node\d+ listening on (https?://\S+) \(chain0, group0\)$`).FindStringSubmatch(lines.Text())

@@ -204,10 +204,6 @@ func (s aliasState) SetCode(a common.Address, code []byte, why tracing.CodeChang
 
 func (s aliasState) GetCodeSize(a common.Address) int { return s.evmState.GetCodeSize(s.c.of(a)) }
 
-func (s aliasState) GetStateAndCommittedState(a common.Address, k common.Hash) (common.Hash, common.Hash) {
-	return s.evmState.GetStateAndCommittedState(s.c.of(a), k)
-}
-
 func (s aliasState) GetState(a common.Address, k common.Hash) common.Hash {
 	return s.evmState.GetState(s.c.of(a), k)
 }
@@ -233,22 +229,6 @@ func (s aliasState) HasSelfDestructed(a common.Address) bool {
 func (s aliasState) Exist(a common.Address) bool { return s.evmState.Exist(s.c.of(a)) }
 func (s aliasState) Touch(a common.Address)      { s.evmState.Touch(s.c.of(a)) }
 func (s aliasState) Empty(a common.Address) bool { return s.evmState.Empty(s.c.of(a)) }
-
-func (s aliasState) AddressInAccessList(a common.Address) bool {
-	return s.evmState.AddressInAccessList(s.c.of(a))
-}
-
-func (s aliasState) SlotInAccessList(a common.Address, k common.Hash) (bool, bool) {
-	return s.evmState.SlotInAccessList(s.c.of(a), k)
-}
-
-func (s aliasState) AddAddressToAccessList(a common.Address) {
-	s.evmState.AddAddressToAccessList(s.c.of(a))
-}
-
-func (s aliasState) AddSlotToAccessList(a common.Address, k common.Hash) {
-	s.evmState.AddSlotToAccessList(s.c.of(a), k)
-}
 
 func (s aliasState) AddLog(log *types.Log) {
 	log.Address = s.c.of(log.Address)

@@ -124,14 +124,6 @@ func (s evmState) GetCode(addr common.Address) []byte {
 // Exist is true, so that calls to accounts that do not exist reach their code, too.
 func (s evmState) Exist(common.Address) bool { return true }
 
-// AddRefund and SubRefund do nothing: a node refunds no gas. With an instruction
-// whose operand is replaced before it runs (creations), go-ethereum may take back
-// a refund that was never given, which would end the process.
-func (s evmState) AddRefund(uint64) {}
-
-// SubRefund is said at AddRefund.
-func (s evmState) SubRefund(uint64) {}
-
 // CreateContract makes the account, which Exist promises to be there.
 func (s evmState) CreateContract(addr common.Address) {
 	if !s.StateDB.Exist(addr) {

@@ -11,8 +11,8 @@ import (
 
 // hashResults makes the results of KECCAK256 those of SM3, while go-ethereum's EVM
 // insists on keccak-256: before the instruction after it, the result is replaced on
-// the stack. What that next instruction costs was worked out by then; when it is one
-// whose cost depends on a slot (SLOAD, SSTORE), it is that of another slot.
+// the stack. What that instruction costs was worked out by then; no cost depends on
+// a slot (accesscost.go).
 type hashResults struct {
 	due          bool // the instruction before was KECCAK256
 	depth        int

@@ -32,6 +32,8 @@ Makes a chain of N nodes on each IP.
   -v VERSION         compatibility version, for example v3.16.0 (the default)
   -d DIR             folder of an existing CA, with ca.crt and ca.key, to issue the
                      certificates with. Default: a new CA is made.
+  -s                 a GM chain: SM3 hashes, SM2 signatures and keys. The RPC port has standard
+                     TLS; GM TLS (sm_ssl) comes later.
   -h                 this help
 
 On a loopback address the nodes listen there, on others they listen on 0.0.0.0.
@@ -54,11 +56,10 @@ wrong() { fail "$* (see -h)"; }
 
 # ---- options ----------------------------------------------------------------
 
-layout= ports=30300,20200 output=nodes binary= group=group0 chain=chain0 version=v3.16.0 ca_from=
+layout= ports=30300,20200 output=nodes binary= group=group0 chain=chain0 version=v3.16.0 ca_from= gm=false
 
 refuse() {
     case $1 in
-        s) fail "-s: GM chains (SM2, SM3, SM4) are not supported yet" ;;
         a) fail "-a: auth mode is not supported yet" ;;
         w) fail "-w: WebAssembly is not supported" ;;
         C) fail "-C: only a new chain can be made here; for expand, modify or generate_cert use the official script" ;;
@@ -80,6 +81,7 @@ while getopts ':l:p:o:e:g:I:v:d:hsaC:wR:k:c:n:N:u:HDEmi:M:t:L:z6T:G:V:y:r:' opti
         I) chain=$OPTARG ;;
         v) version=$OPTARG ;;
         d) ca_from=$OPTARG ;;
+        s) gm=true ;;
         h) usage; exit 0 ;;
         :) case $OPTARG in [lpoegIvd]) wrong "-$OPTARG needs a value" ;; *) refuse "$OPTARG" ;; esac ;;
         '?') [ "$OPTARG" != - ] || wrong "options have one letter here"
@@ -249,7 +251,7 @@ else
     "$tool" cert ca --out "$chain_dir/ca" || fail "the CA could not be made"
 fi
 # Nodes from 3.3.0 on want an administrator in the genesis file, also without auth mode.
-admin=$("$tool" cert account --out "$chain_dir/ca/accounts") || fail "the administrator's account could not be made"
+admin=$("$tool" cert account --sm=$gm --out "$chain_dir/ca/accounts") || fail "the administrator's account could not be made"
 
 issue() { "$tool" cert issue --ca "$chain_dir/ca" --name "$1" --out "$2" || fail "a certificate could not be issued"; }
 
@@ -265,7 +267,7 @@ for host in $hosts; do
     while [ $i -lt "$count" ]; do
         conf=$chain_dir/$ip/node$i/conf
         issue ssl "$conf"
-        id=$("$tool" cert node-key --out "$conf") || fail "a node's key could not be made"
+        id=$("$tool" cert node-key --sm=$gm --out "$conf") || fail "a node's key could not be made"
         say "    node.$total=$id: 1" >>"$sealers"
         addresses="$addresses,\"$ip:$((p2p_start + i))\""
         i=$((i + 1))
@@ -286,7 +288,7 @@ fill() {
     done
 }
 
-fill GROUP="$group" CHAIN="$chain" VERSION="$version" ADMIN="$admin" SEALERS="$(cat "$sealers")" \
+fill SM_CRYPTO="$gm" GROUP="$group" CHAIN="$chain" VERSION="$version" ADMIN="$admin" SEALERS="$(cat "$sealers")" \
     <"$templates/config.genesis" >"$work/config.genesis"
 
 for host in $hosts; do
@@ -331,6 +333,9 @@ for host in $hosts; do
     done
     say "  $output/$ip/sdk    for clients: ca.crt, sdk.crt, sdk.key"
 done
+if [ $gm = true ]; then
+    say "  It is a GM chain (SM2, SM3): accounts need SM2 keys. Its RPC ports have standard TLS; GM TLS comes later."
+fi
 if [ $kind = devnode ]; then
     say "  In this version one devnode process serves all of them; the p2p ports are not opened."
 fi

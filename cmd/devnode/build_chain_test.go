@@ -150,7 +150,6 @@ func TestBuildChainRefuses(t *testing.T) {
 		{"-l 127.0.0.1:1 -d " + full, "there is no ca.crt in this folder"},
 		{"-l 127.0.0.1:1", "Go was not found"},
 		{"-l 127.0.0.1:1 extra", "unexpected argument 'extra'"},
-		{"-l 127.0.0.1:1 -s", "-s: GM chains"},
 		{"-l 127.0.0.1:1 -a", "-a: auth mode"},
 		{"-l 127.0.0.1:1 -w", "-w: WebAssembly"},
 		{"-C expand", "-C: only a new chain"},
@@ -181,7 +180,7 @@ func TestBuildChainHelp(t *testing.T) {
 	for _, flag := range []string{"-h", "--help"} {
 		text, code := script(t, "devnode", "sh", t.TempDir(), build, flag)
 		require.Zero(t, code, text)
-		for _, want := range []string{"-l IP:N", "-p ", "-o ", "-e ", "-g ", "-I ", "-v ", "-d ", "Examples:"} {
+		for _, want := range []string{"-l IP:N", "-p ", "-o ", "-e ", "-g ", "-I ", "-v ", "-d ", "-s ", "Examples:"} {
 			require.Contains(t, text, want)
 		}
 	}

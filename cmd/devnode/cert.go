@@ -92,13 +92,14 @@ func newCertIssueCommand() *cobra.Command {
 
 func newCertNodeKeyCommand() *cobra.Command {
 	var out string
+	var gm bool
 	command := &cobra.Command{
 		Use:     "node-key --out DIR",
 		Short:   "make a node's consensus key, node.pem and node.nodeid, and print the node id",
 		Example: "  devnode cert node-key --out nodes/127.0.0.1/node0/conf",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			key, err := suite.GenerateKey(suite.Standard)
+			key, err := suite.GenerateKey(suiteOf(gm))
 			if err != nil {
 				return err
 			}
@@ -116,18 +117,20 @@ func newCertNodeKeyCommand() *cobra.Command {
 		},
 	}
 	outFlag(command, &out)
+	gmFlag(command, &gm)
 	return command
 }
 
 func newCertAccountCommand() *cobra.Command {
 	var out string
+	var gm bool
 	command := &cobra.Command{
 		Use:     "account --out DIR",
 		Short:   "make an account's key, 0xADDRESS.pem, and print the address",
 		Example: "  devnode cert account --out nodes/ca/accounts",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			key, err := suite.GenerateKey(suite.Standard)
+			key, err := suite.GenerateKey(suiteOf(gm))
 			if err != nil {
 				return err
 			}
@@ -144,6 +147,7 @@ func newCertAccountCommand() *cobra.Command {
 		},
 	}
 	outFlag(command, &out)
+	gmFlag(command, &gm)
 	return command
 }
 
@@ -190,6 +194,17 @@ func writeNewFile(path string, f newFile) error {
 func outFlag(command *cobra.Command, out *string) {
 	command.Flags().StringVar(out, "out", "", "folder to write to; made when it is missing (required)")
 	mustRequire(command, "out")
+}
+
+func gmFlag(command *cobra.Command, gm *bool) {
+	command.Flags().BoolVar(gm, "sm", false, "for a GM chain: a key on SM2")
+}
+
+func suiteOf(gm bool) suite.Suite {
+	if gm {
+		return suite.GM
+	}
+	return suite.Standard
 }
 
 // mustRequire panics only for a flag that the command does not have.

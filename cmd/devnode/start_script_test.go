@@ -27,9 +27,9 @@ import (
 // startable makes a chain whose nodes listen on ports that the system chooses,
 // and makes sure that it is stopped at the end. It returns the folder with
 // start_all.sh.
-func startable(t *testing.T, nodes int) string {
+func startable(t *testing.T, nodes int, options ...string) string {
 	t.Helper()
-	home := filepath.Join(buildChain(t, "sh", "-l", fmt.Sprintf("127.0.0.1:%d", nodes)), "127.0.0.1")
+	home := filepath.Join(buildChain(t, "sh", append([]string{"-l", fmt.Sprintf("127.0.0.1:%d", nodes)}, options...)...), "127.0.0.1")
 	for i := range nodes {
 		path := filepath.Join(home, fmt.Sprintf("node%d", i), "config.ini")
 		data, err := os.ReadFile(path)

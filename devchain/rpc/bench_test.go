@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/bcosgate/bcosgate/devchain"
+	"github.com/bcosgate/bcosgate/devchain/suite"
 )
 
 func BenchmarkParseFrame(b *testing.B) {
@@ -34,7 +35,7 @@ func BenchmarkReceiptAnswer(b *testing.B) {
 	tx := &devchain.Transaction{ChainID: "chain0", GroupID: "group0", Input: make([]byte, 196), ImportTime: time.Now().UnixMilli()}
 	receipt := &devchain.Receipt{Logs: []devchain.Log{emitted(1, "01", "02")}}
 	for b.Loop() {
-		b.SetBytes(int64(len(answer{ID: 1, JSONRPC: "2.0", Result: receiptOf(tx, receipt)}.bytes())))
+		b.SetBytes(int64(len(answer{ID: 1, JSONRPC: "2.0", Result: receiptOf(suite.Standard, tx, receipt)}.bytes())))
 	}
 }
 

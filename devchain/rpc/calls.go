@@ -55,9 +55,9 @@ func (s *Server) sendTransaction(ctx context.Context, p params) (any, error) {
 	}
 	var out receiptResult
 	if res.Dropped {
-		out = droppedReceipt(res.Transaction)
+		out = droppedReceipt(s.genesis.Suite, res.Transaction)
 	} else {
-		out = receiptOf(res.Transaction, res.Receipt)
+		out = receiptOf(s.genesis.Suite, res.Transaction, res.Receipt)
 		if proof {
 			path, err := s.ledger.ReceiptProof(res.Transaction.Hash)
 			if err != nil {

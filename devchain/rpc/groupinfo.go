@@ -1,5 +1,7 @@
 package rpc
 
+import "github.com/bcosgate/bcosgate/devchain/suite"
+
 // The GroupInfo of protocol §3.6, the way a 3.16.4 node fills it in. Official
 // clients read it from the handshake and refuse a node whose members are missing.
 
@@ -20,7 +22,7 @@ type nodeInfo struct {
 	Protocol       protocolInfo  `json:"protocol"`
 	ServiceInfo    []serviceInfo `json:"serviceInfo"`
 	SupportConfigs []string      `json:"supportConfigs"`
-	Type           int           `json:"type"` // 0: standard cryptography
+	Type           int           `json:"type"` // 0: standard cryptography, 1: GM
 }
 
 type protocolInfo struct {
@@ -81,6 +83,7 @@ func (s *Server) nodeInfo() nodeInfo {
 	}{
 		BinaryInfo: binaryInfo{Platform: serverName, Version: behavesAs}, ChainID: s.genesis.ChainID, GroupID: s.genesis.GroupID,
 		IsSerialExecute: s.genesis.SerialExecute, NodeID: s.cfg.Node.ID, NodeName: s.cfg.Node.ID,
+		SMCryptoType: s.genesis.Suite == suite.GM,
 	})
 	return nodeInfo{
 		FeatureKeys: featureKeys(), IniConfig: config, Name: s.cfg.Node.ID, NodeID: s.cfg.Node.ID,
@@ -88,7 +91,7 @@ func (s *Server) nodeInfo() nodeInfo {
 		ServiceInfo: []serviceInfo{
 			{"LedgerServiceObj", 2}, {"SchedulerServiceObj", 3}, {"FrontServiceObj", 4}, {"", 6}, {"", 7}, {"TxPoolServiceObj", 8},
 		},
-		SupportConfigs: supportConfigs(),
+		SupportConfigs: supportConfigs(), Type: int(s.genesis.Suite),
 	}
 }
 

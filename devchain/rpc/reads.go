@@ -43,7 +43,7 @@ func (s *Server) getTransactionReceipt(_ context.Context, p params) (any, error)
 	if err != nil {
 		return nil, err
 	}
-	out := receiptOf(tx, receipt)
+	out := receiptOf(s.genesis.Suite, tx, receipt)
 	out.TransactionProof = new([]string) // null
 	if proof {
 		path, err := s.ledger.ReceiptProof(hash)

@@ -7,6 +7,7 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 
 	"github.com/bcosgate/bcosgate/devchain"
+	"github.com/bcosgate/bcosgate/devchain/suite"
 )
 
 // The shapes of protocol §6. Members are declared alphabetically, because that is
@@ -41,7 +42,7 @@ type receiptResult struct {
 }
 
 // receiptOf has no proof members and keeps the true hash.
-func receiptOf(tx *devchain.Transaction, r *devchain.Receipt) receiptResult {
+func receiptOf(s suite.Suite, tx *devchain.Transaction, r *devchain.Receipt) receiptResult {
 	input := hex0x(tx.Input)
 	res := receiptResult{
 		BlockNumber: r.BlockNumber, ExtraData: &tx.ExtraData, From: lower0x(tx.Sender), GasUsed: strconv.FormatUint(r.GasUsed, 10),
@@ -49,7 +50,7 @@ func receiptOf(tx *devchain.Transaction, r *devchain.Receipt) receiptResult {
 		Status: r.Status, To: tx.To, TransactionHash: r.TxHash.Hex(), Version: r.Version,
 	}
 	if r.ContractAddress != nil {
-		res.ChecksumContractAddress, res.ContractAddress = r.ContractAddress.Hex(), lower0x(*r.ContractAddress)
+		res.ChecksumContractAddress, res.ContractAddress = s.Checksum(*r.ContractAddress), lower0x(*r.ContractAddress)
 	}
 	if r.Version >= 1 {
 		res.EffectiveGasPrice = &r.EffectiveGasPrice
@@ -62,8 +63,8 @@ func receiptOf(tx *devchain.Transaction, r *devchain.Receipt) receiptResult {
 
 // droppedReceipt is what the sender of a transaction gets that left the pool
 // unexecuted: it looks like a success, but for the hash (protocol §5.2).
-func droppedReceipt(tx *devchain.Transaction) receiptResult {
-	r := receiptOf(tx, &devchain.Receipt{Version: tx.Version, TxHash: tx.Hash})
+func droppedReceipt(s suite.Suite, tx *devchain.Transaction) receiptResult {
+	r := receiptOf(s, tx, &devchain.Receipt{Version: tx.Version, TxHash: tx.Hash})
 	r.Hash = "0x"
 	return r
 }

@@ -7,6 +7,7 @@
 package suite
 
 import (
+	"encoding/hex"
 	"errors"
 	"math/big"
 
@@ -67,6 +68,20 @@ func (s Suite) Hash(parts ...[]byte) (out common.Hash) {
 func (s Suite) Address(publicKey []byte) common.Address {
 	hash := s.Hash(publicKey)
 	return common.Address(hash[12:])
+}
+
+// Checksum is the address as 0x and 40 hex digits, whose letter case is a checksum:
+// that of EIP-55, with the chain's hash.
+func (s Suite) Checksum(address common.Address) string {
+	text := []byte(hex.EncodeToString(address[:]))
+	hash := s.Hash(text)
+	for i, c := range text {
+		half := hash[i/2] >> (4 * (1 - i%2)) & 0xf
+		if c >= 'a' && half >= 8 {
+			text[i] = c - 'a' + 'A'
+		}
+	}
+	return "0x" + string(text)
 }
 
 // Selector is the first four bytes of the hash of a signature such as

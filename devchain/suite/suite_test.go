@@ -67,6 +67,16 @@ func TestKeyVectors(t *testing.T) {
 	}
 }
 
+// The second is of a recorded GM chain.
+func TestChecksum(t *testing.T) {
+	t.Parallel()
+	for i := range byte(50) {
+		address := Standard.Address([]byte{i})
+		require.Equal(t, address.Hex(), Standard.Checksum(address))
+	}
+	require.Equal(t, "0x9FBa0BB255494138033819B8DC01426ecBB8431e", GM.Checksum(common.HexToAddress("9fba0bb255494138033819b8dc01426ecbb8431e")))
+}
+
 // Protocol section 14.5.
 func TestSenderOfTheGMVector(t *testing.T) {
 	t.Parallel()

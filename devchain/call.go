@@ -36,7 +36,7 @@ func (c *Chain) Call(ctx context.Context, args CallArgs) (CallResult, error) {
 			return CallResult{}, err
 		}
 		x := newExecution(blockEnv{
-			suite: s, builtIns: c.builtIns, settings: v.settings, number: v.head.Number, time: v.head.Timestamp, getHash: blockHashes(v),
+			suite: s, builtIns: c.builtIns, settings: v.reading, number: v.head.Number, time: v.head.Timestamp, getHash: blockHashes(v),
 		}, w)
 		defer x.close()
 		defer context.AfterFunc(ctx, x.cancel)()

@@ -176,7 +176,7 @@ func (x *execution) deploy(evm *vm.EVM, m message, value *uint256.Int) outcome {
 	contract := vm.NewContract(m.from, m.create, value, budget, nil)
 	contract.SetCallCode(common.Hash{}, m.input)
 	contract.IsDeployment = true
-	code, err := evm.Run(contract, nil, false)
+	code, err := evm.Run(contract, m.input, false) // creation code sees itself as its call data, as on a node
 	if err == nil && !contract.Gas.ChargeExecutionOnly(createDataGasByte*uint64(len(code))) {
 		err = vm.ErrCodeStoreOutOfGas
 	}

@@ -15,6 +15,7 @@ type view struct {
 	head     Head
 	totals   Totals
 	settings *system.Config // in force in the next block
+	reading  *system.Config // in force in reads
 
 	holders int // readers, and the chain while it is the newest; guarded by Chain.mu
 }
@@ -45,12 +46,25 @@ func (c *Chain) readHead(v *view) error {
 	v.head = Head{Number: block.Number, Hash: block.Hash, Timestamp: block.Timestamp}
 	rows := tables.New(v)
 	v.settings = system.ReadConfig(rows, head.Number+1)
+	v.reading = readingConfig(rows, head.Number, v.settings)
 	if err := rows.Err(); err != nil {
 		return err
 	}
 	c.inForce.Store(v.settings)
 	v.totals = Totals{BlockNumber: head.Number, Transactions: head.Transactions, Failed: head.Failed}
 	return nil
+}
+
+// readingConfig is the configuration of reads on a block. What the block itself
+// has set counts only from the next one on, and the value before it is gone: a
+// node falls back to its defaults then, as here, but for the gas limit, whose
+// default of 0 would let every read fail.
+func readingConfig(rows *tables.Tables, block uint64, next *system.Config) *system.Config {
+	c := system.ReadConfig(rows, block)
+	if c.GasLimit == 0 {
+		c.GasLimit = next.GasLimit
+	}
+	return c
 }
 
 // look gives the newest view; the caller must let it go.

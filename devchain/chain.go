@@ -59,6 +59,11 @@ type Config struct {
 	// Clock stands still at DeterministicStart.
 	Deterministic bool
 
+	// Gossip is set when several nodes agree on the blocks: the chain makes none by
+	// itself then (Propose). It gets every transaction that a client sent here and
+	// must not block.
+	Gossip func(raw []byte)
+
 	BlockLimit   int64         // window of the block limit, in blocks; 0 is DefaultBlockLimit, at most 5000
 	PoolLimit    int           // most transactions in no block yet; 0 is DefaultPoolLimit
 	TxExpiration time.Duration // how long a transaction may wait for a block; 0 is DefaultTxExpiration
@@ -112,6 +117,12 @@ func (cfg Config) Validate() error {
 	}
 	if cfg.TxExpiration < 0 {
 		errs = append(errs, fmt.Errorf("txpool.txs_expiration_time %s is negative", cfg.TxExpiration))
+	}
+	if cfg.Gossip != nil && len(cfg.NodeKeys) > 1 {
+		errs = append(errs, errors.New("a node that agrees on blocks with others has one consensus key"))
+	}
+	if cfg.Gossip != nil && (cfg.Manual || cfg.Deterministic) {
+		errs = append(errs, errors.New("blocks on request are not available where several nodes agree on them"))
 	}
 	_, err := placeKeys(cfg.Genesis.Suite, cfg.NodeKeys, cfg.Genesis.sortedSealers())
 	return errors.Join(append(errs, err)...)
@@ -268,7 +279,11 @@ func (c *Chain) Start(context.Context) error {
 	}
 	c.started = true
 	c.pool.start()
-	go c.sealBlocks()
+	if c.agreed() {
+		close(c.done) // blocks are made elsewhere
+	} else {
+		go c.sealBlocks()
+	}
 	return nil
 }
 

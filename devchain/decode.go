@@ -102,10 +102,20 @@ func firstError(steps ...func() error) error {
 	return nil
 }
 
-// readTransaction decodes a transaction that arrives from outside, hashes it and
-// makes the checks that a node makes before its pool sees it (protocol section
-// 5.1, step 1). The bytes may be changed afterwards.
+// readTransaction decodes a transaction that a client sent, hashes it and makes the
+// checks that a node makes before its pool sees it (protocol section 5.1, step 1).
+// The bytes may be changed afterwards.
 func readTransaction(s suite.Suite, data []byte, chainID string, importTime int64) (*Transaction, *Error) {
+	return readAs(s, data, importTime, func(tx *Transaction) bool { return tx.ChainID == chainID })
+}
+
+// readSpread is readTransaction for one that another node sent. Those of the Web3
+// port come in the native form, too, with Ethereum's chain id.
+func readSpread(s suite.Suite, data []byte, chainID string, importTime int64) (*Transaction, *Error) {
+	return readAs(s, data, importTime, func(tx *Transaction) bool { return tx.ChainID == chainID || tx.Ethereum != nil })
+}
+
+func readAs(s suite.Suite, data []byte, importTime int64, ofChain func(*Transaction) bool) (*Transaction, *Error) {
 	tx, err := decodeTransaction(bytes.Clone(data))
 	if err != nil {
 		if _, malformed := errors.AsType[*tarsError](err); malformed {
@@ -129,7 +139,7 @@ func readTransaction(s suite.Suite, data []byte, chainID string, importTime int6
 		return nil, unreadable("boost::wrapexcept<std::invalid_argument>",
 			"transaction hash mismatching, maybe transaction version not support.")
 	}
-	if tx.ChainID != chainID {
+	if !ofChain(tx) {
 		return nil, unreadable("boost::wrapexcept<bcos::rpc::JsonRpcException>", "Chain ID mismatch!")
 	}
 	if tx.unfit != nil {

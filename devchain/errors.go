@@ -31,6 +31,10 @@ var ErrNotFound = errors.New("devchain: not found")
 // stopping or stopped.
 var ErrStopped = errors.New("devchain: the chain is not running")
 
+// ErrAgreed refuses what a node cannot do alone: the nodes of its chain agree on the
+// blocks.
+var ErrAgreed = errors.New("devchain: not available where several nodes agree on the blocks")
+
 // ErrOtherGenesis refuses a data folder that was made with another genesis.
 var ErrOtherGenesis = errors.New("devchain: the data folder belongs to a chain with another genesis")
 

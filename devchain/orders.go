@@ -7,9 +7,12 @@ import "context"
 type order func() error
 
 // between has the sealer do work between two blocks and waits for it. The error is
-// that of the work, ErrStopped when the chain does not run, or that of ctx; then
-// the work may still be done.
+// that of the work, ErrStopped when the chain does not run, ErrAgreed where no node
+// makes blocks alone, or that of ctx; then the work may still be done.
 func (c *Chain) between(ctx context.Context, work order) error {
+	if c.agreed() {
+		return ErrAgreed
+	}
 	c.mu.Lock()
 	started := c.started
 	c.mu.Unlock()
@@ -78,7 +81,12 @@ func (c *Chain) mine(ctx context.Context, n int, empty bool) (Head, error) {
 // SetSealing lets the chain make blocks by itself, or only when Mine is called.
 // When it returns no block is being made that was not asked for. The errors are
 // those of Mine.
+// Where several nodes agree on the blocks it is this node's part that begins or ends.
 func (c *Chain) SetSealing(ctx context.Context, on bool) error {
+	if c.agreed() {
+		c.manual.Store(!on)
+		return nil
+	}
 	return c.between(ctx, func() error {
 		c.manual.Store(!on)
 		return nil

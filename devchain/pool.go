@@ -40,6 +40,7 @@ type pool struct {
 	byHash   map[common.Hash]*pending // queued, or in the block that is being made
 	byNonce  map[nonceDigest]*pending // the same
 	queue    []*pending               // in order of arrival, without those in the block that is being made
+	held     map[common.Hash]struct{} // in a block that other nodes may have agreed on: they do not expire
 	consumed *nonceWindow
 	accounts accountNonces
 }
@@ -89,13 +90,13 @@ func (p *pool) add(tx *Transaction, now time.Time) (*pending, error) {
 		return nil, ErrStopped
 	case p.byHash[tx.Hash] != nil:
 		return nil, refusal(StatusAlreadyInTxPool)
-	case p.byNonce[digest] != nil, p.consumed.has(digest):
+	case p.byNonce[digest] != nil:
 		return nil, refusal(StatusNonceCheckFail)
-	case tx.BlockLimit <= int64(p.head), tx.BlockLimit > int64(p.head)+p.blockLimit:
-		return nil, refusal(StatusBlockLimitCheckFail)
-	case tx.Version >= 1 && len(tx.Value) > maxValueText:
-		return nil, refusal(StatusOverFlowValue)
-	case len(p.byHash) >= p.limit:
+	}
+	if refused := p.sealable(tx, digest); refused != nil {
+		return nil, refused
+	}
+	if len(p.byHash) >= p.limit {
 		return nil, refusal(StatusTxPoolIsFull)
 	}
 	return p.take(tx, digest, now), nil
@@ -109,6 +110,41 @@ func (p *pool) take(tx *Transaction, digest nonceDigest, now time.Time) *pending
 	p.queue = append(p.queue, entry)
 	p.poke()
 	return entry
+}
+
+// sealable tells whether the next block may have the transaction: what every node
+// of the chain answers alike. The mutex is held.
+func (p *pool) sealable(tx *Transaction, digest nonceDigest) *Error {
+	switch {
+	case p.consumed.has(digest):
+		return refusal(StatusNonceCheckFail)
+	case tx.Ethereum != nil:
+		return nil
+	case tx.BlockLimit <= int64(p.head), tx.BlockLimit > int64(p.head)+p.blockLimit:
+		return refusal(StatusBlockLimitCheckFail)
+	case tx.Version >= 1 && len(tx.Value) > maxValueText:
+		return refusal(StatusOverFlowValue)
+	}
+	return nil
+}
+
+// candidate gives the entry of a transaction that the next block may have; nil when
+// it is not in the pool.
+func (p *pool) candidate(tx *Transaction, digest nonceDigest) (*pending, *Error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.byHash[tx.Hash], p.sealable(tx, digest)
+}
+
+// hold keeps the transactions of a batch, known or not, from expiring until the next
+// block is there or another batch is held.
+func (p *pool) hold(batch []*pending) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.held = make(map[common.Hash]struct{}, len(batch))
+	for _, entry := range batch {
+		p.held[entry.tx.Hash] = struct{}{}
+	}
 }
 
 // waiting gives the number of queued transactions and the arrival of the oldest.
@@ -129,30 +165,41 @@ func (p *pool) size() int {
 }
 
 // cut takes the transactions of the next block out of the queue, the oldest
-// first, at most n. Those that have waited since before oldest, or whose block
-// limit has passed, are thrown out and told so.
-func (p *pool) cut(n int, oldest time.Time) (batch []*pending) {
+// first, at most n, after expire.
+func (p *pool) cut(n int, oldest time.Time) []*pending {
+	p.expire(oldest)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	batch := slices.Clone(p.queue[:min(n, len(p.queue))])
+	p.queue = slices.Delete(p.queue, 0, len(batch))
+	return batch
+}
+
+// peek gives the oldest queued transactions, at most n.
+func (p *pool) peek(n int) []*pending {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.queue[:min(n, len(p.queue))])
+}
+
+// expire throws out the queued transactions that have waited since before oldest,
+// or whose block limit has passed, and tells those who wait for them.
+func (p *pool) expire(oldest time.Time) {
 	p.mu.Lock()
 	var dropped []*pending
-	kept := p.queue[:0]
-	for _, entry := range p.queue {
-		switch {
-		case entry.arrived.Before(oldest), p.outlived(entry.tx):
+	p.queue = slices.DeleteFunc(p.queue, func(entry *pending) bool {
+		_, held := p.held[entry.tx.Hash]
+		gone := !held && (entry.arrived.Before(oldest) || p.outlived(entry.tx))
+		if gone {
 			p.forget(entry)
 			dropped = append(dropped, entry)
-		case len(batch) < n:
-			batch = append(batch, entry)
-		default:
-			kept = append(kept, entry)
 		}
-	}
-	clear(p.queue[len(kept):]) // lets go of what left the queue
-	p.queue = kept
+		return gone
+	})
 	p.mu.Unlock()
 	for _, entry := range dropped {
 		entry.finish(Result{Transaction: entry.tx, Dropped: true}, nil)
 	}
-	return batch
 }
 
 func (p *pool) forget(entry *pending) {
@@ -185,6 +232,40 @@ func (p *pool) revert(head uint64, used *nonceWindow) {
 	p.mu.Unlock()
 	for _, entry := range queue {
 		entry.finish(Result{Transaction: entry.tx, Dropped: true}, nil)
+	}
+}
+
+// settled notes that a block is on the chain whose transactions were not cut, and
+// answers those who wait for them. Those who wait for another transaction with a
+// nonce of the block learn that it is used up.
+func (p *pool) settled(x *Candidate) {
+	digests := x.digests()
+	p.mu.Lock()
+	gone := map[*pending]bool{}
+	var answered []*pending
+	for i, entry := range x.batch {
+		entry.tx.BlockNumber, entry.tx.Index = x.block.Number, i
+		p.accounts.executed(entry.tx)
+		waiting := p.byNonce[entry.digest]
+		if waiting == nil {
+			continue
+		}
+		p.forget(waiting)
+		gone[waiting] = true
+		if waiting.tx.Hash == entry.tx.Hash {
+			waiting.result = Result{Transaction: entry.tx, Receipt: x.receipts[i]}
+		} else {
+			waiting.err = refusal(StatusNonceCheckFail)
+		}
+		answered = append(answered, waiting)
+	}
+	p.queue = slices.DeleteFunc(p.queue, func(entry *pending) bool { return gone[entry] })
+	p.held = nil
+	p.consumed.add(x.block.Number, digests)
+	p.head = x.block.Number
+	p.mu.Unlock()
+	for _, entry := range answered {
+		close(entry.done)
 	}
 }
 

@@ -23,6 +23,7 @@ func (c *Chain) SendTransaction(ctx context.Context, raw []byte) (Result, error)
 	if err != nil {
 		return Result{}, err
 	}
+	c.spread(entry)
 	select {
 	case <-entry.done:
 		return entry.result, entry.err
@@ -34,11 +35,15 @@ func (c *Chain) SendTransaction(ctx context.Context, raw []byte) (Result, error)
 // submit checks a transaction and puts it into the pool. The signature is checked
 // here, by the caller's goroutine, and not by the sealer.
 func (c *Chain) submit(raw []byte) (*pending, error) {
-	now := time.Now()
 	tx, refused := readTransaction(c.cfg.Genesis.Suite, raw, c.cfg.Genesis.ChainID, c.cfg.Clock().UnixMilli())
 	if refused != nil {
 		return nil, refused
 	}
+	return c.admit(tx)
+}
+
+func (c *Chain) admit(tx *Transaction) (*pending, error) {
+	now := time.Now()
 	if tx.Ethereum != nil {
 		return c.submitTyped(tx, now)
 	}

@@ -29,6 +29,7 @@ const (
 	keyHash        = 'h' // number -> block hash
 	keySnapshot    = 'Z' // name -> storedSnapshot
 	keyUndo        = 'V' // number -> the entries that the block overwrote, as []storedEntry
+	keyVote        = 'W' // -> what this node has promised to the other nodes
 )
 
 func numberKey(kind byte, number uint64) []byte {

@@ -69,6 +69,7 @@ func (c *Chain) SubmitEthereum(raw []byte) (*Submission, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.spread(entry)
 	return &Submission{Hash: tx.Hash, entry: entry}, nil
 }
 
@@ -84,30 +85,38 @@ func (c *Chain) poolWeb3(tx *Transaction, nonce uint64, now time.Time) (*pending
 	return c.pool.addWeb3(tx, nonce, setting.Value, now)
 }
 
-// submitTyped takes in a transaction of type 1 that came in the native form. Its
-// signature covers the Ethereum form only, so a real node executes whatever the
-// other fields say; here they must say the same.
+// submitTyped takes in a transaction of type 1 that came in the native form.
 func (c *Chain) submitTyped(tx *Transaction, now time.Time) (*pending, error) {
-	if len(tx.Signature) != crypto.SignatureLength {
-		return nil, refusal(StatusInvalidSignature)
+	if refused := checkTyped(tx); refused != nil {
+		return nil, refused
 	}
-	sig := &ethereumSignature{R: tx.Signature[:32], S: tx.Signature[32:64], V: uint64(tx.Signature[64])}
-	own, err := newWeb3Transaction(tx.Ethereum, sig)
-	if err != nil {
-		return nil, refusal(StatusInvalidSignature)
-	}
-	if tx.ChainID != own.ChainID {
-		return nil, refusal(StatusInvalidChainID)
-	}
-	tx.Hash, tx.Sender = own.Hash, own.Sender
-	if !bytes.Equal(tx.encode(), own.raw) {
-		return nil, unreadable("devchain", "the fields of the transaction differ from its Ethereum form")
-	}
-	account, err := c.Account(own.Sender)
+	account, err := c.Account(tx.Sender)
 	if err != nil {
 		return nil, err
 	}
 	return c.poolWeb3(tx, account.Nonce, now)
+}
+
+// checkTyped sets hash and sender of a transaction of type 1 that came in the
+// native form. Its signature covers the Ethereum form only, so a real node
+// executes whatever the other fields say; here they must say the same.
+func checkTyped(tx *Transaction) *Error {
+	if len(tx.Signature) != crypto.SignatureLength {
+		return refusal(StatusInvalidSignature)
+	}
+	sig := &ethereumSignature{R: tx.Signature[:32], S: tx.Signature[32:64], V: uint64(tx.Signature[64])}
+	own, err := newWeb3Transaction(tx.Ethereum, sig)
+	if err != nil {
+		return refusal(StatusInvalidSignature)
+	}
+	if tx.ChainID != own.ChainID {
+		return refusal(StatusInvalidChainID)
+	}
+	tx.Hash, tx.Sender = own.Hash, own.Sender
+	if !bytes.Equal(tx.encode(), own.raw) {
+		return unreadable("devchain", "the fields of the transaction differ from its Ethereum form")
+	}
+	return nil
 }
 
 // newWeb3Transaction makes the transaction that a node makes of a raw Ethereum

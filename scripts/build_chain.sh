@@ -20,8 +20,7 @@ Usage: build_chain.sh -l IP:N[,IP:N...] [options]
 
 Makes a chain of N nodes on each IP.
 
-  -l IP:N[,IP:N...]  how many nodes on which IPv4 address (required). Development nodes
-                     form one chain on one address; several addresses need -e.
+  -l IP:N[,IP:N...]  how many nodes on which IPv4 address (required)
   -p P2P,RPC         first ports (default 30300,20200): node i of an address listens on
                      P2P+i and RPC+i. A third port, as the 2.x script takes, is not used.
   -o DIR             output folder, which must not exist (default ./nodes)
@@ -180,13 +179,10 @@ if [ -n "$ca_from" ]; then
     done
 fi
 
-# Which scheme: one devnode process for all nodes, or a process for each.
+# What the node program is: a devnode says when its port is open.
 kind=devnode
 if [ -n "$binary" ]; then
     case $("$binary" --version 2>/dev/null </dev/null || :) in *devnode*) ;; *) kind=node ;; esac
-fi
-if [ $kind = devnode ] && [ $host_count -gt 1 ]; then
-    fail "-l '$layout': development nodes form a chain on one address only. Name one, or a real fisco-bcos with -e"
 fi
 if [ $kind = devnode ]; then
     rest=${version#3.}
@@ -299,7 +295,7 @@ for host in $hosts; do
     cp -- "$program" "$host_dir/fisco-bcos"
     chmod 755 "$host_dir/fisco-bcos"
     cp -Rp -- "$chain_dir/ca" "$host_dir/ca"
-    cp -- "$templates/$kind/start_all.sh" "$templates/$kind/stop_all.sh" "$host_dir"
+    cp -- "$templates/start_all.sh" "$templates/stop_all.sh" "$host_dir"
     chmod 755 "$host_dir/start_all.sh" "$host_dir/stop_all.sh"
     i=0
     while [ $i -lt "$count" ]; do
@@ -308,7 +304,7 @@ for host in $hosts; do
         fill LISTEN_IP="$listen" P2P_PORT=$((p2p_start + i)) RPC_PORT=$((rpc_start + i)) \
             WEB3_PORT=$((8545 + i)) <"$templates/config.ini" >"$node_dir/config.ini"
         say "{\"nodes\":[${addresses#,}]}" >"$node_dir/nodes.json"
-        cp -- "$templates/$kind/start.sh" "$templates/$kind/stop.sh" "$node_dir"
+        cp -- "$templates/$kind/start.sh" "$templates/stop.sh" "$node_dir"
         chmod 755 "$node_dir/start.sh" "$node_dir/stop.sh"
         i=$((i + 1))
     done
@@ -335,9 +331,6 @@ for host in $hosts; do
 done
 if [ $gm = true ]; then
     say "  It is a GM chain (SM2, SM3): accounts need SM2 keys. Its RPC ports have standard TLS; GM TLS comes later."
-fi
-if [ $kind = devnode ]; then
-    say "  In this version one devnode process serves all of them; the p2p ports are not opened."
 fi
 say "  $output/ca is the chain's CA: keep ca.key secret"
 say

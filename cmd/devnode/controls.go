@@ -63,7 +63,7 @@ func (c *controls) of(cfg devchain.Config) devchain.Config {
 }
 
 // start opens the endpoint, if one was asked for. stop must follow.
-func (c *controls) start(ctx context.Context, chain *devchain.Chain, nodes []nodeconf.Node, stdout io.Writer, log *slog.Logger) error {
+func (c *controls) start(ctx context.Context, chain *devchain.Chain, node nodeconf.Node, stdout io.Writer, log *slog.Logger) error {
 	if c.control == "" {
 		return nil
 	}
@@ -71,12 +71,8 @@ func (c *controls) start(ctx context.Context, chain *devchain.Chain, nodes []nod
 	if err != nil {
 		return err
 	}
-	names := make([]string, len(nodes))
-	for i, node := range nodes {
-		names[i] = node.Name
-	}
 	c.server = control.NewServer(control.Config{
-		Ledger: chain, Faults: c.faults, Clock: &c.clock, Nodes: names, Anywhere: c.controlAnywhere, Logger: log,
+		Ledger: chain, Faults: c.faults, Clock: &c.clock, Nodes: []string{node.Name}, Anywhere: c.controlAnywhere, Logger: log,
 	})
 	c.server.Start(listener)
 	address := control.Address(listener)

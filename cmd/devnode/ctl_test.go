@@ -62,7 +62,7 @@ func (c *controlled) ctl(args ...string) string {
 }
 
 func (c *controlled) address() string {
-	u, err := url.Parse(c.urls[0])
+	u, err := url.Parse(c.url)
 	require.NoError(c.t, err)
 	return u.Host
 }
@@ -326,7 +326,7 @@ func TestCtlSaysWhatIsWrong(t *testing.T) {
 func TestAControlAddressThatOthersReachIsRefused(t *testing.T) {
 	t.Parallel()
 	nodes, _ := folders(t, 1, 1, "[devnode]\ncontrol=0.0.0.0:0\n[log]\nenable=false\n")
-	require.Contains(t, fails(t, arguments(nodes...)...), "whoever reaches the address can do anything with the node")
-	r := start(t, append(arguments(nodes...), "--control-anywhere"))
+	require.Contains(t, fails(t, arguments(nodes[0])...), "whoever reaches the address can do anything with the node")
+	r := start(t, append(arguments(nodes[0]), "--control-anywhere"))
 	require.NotEmpty(t, r.control)
 }

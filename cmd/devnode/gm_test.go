@@ -100,7 +100,7 @@ func openSession(ctx context.Context, t *testing.T, home string) *fisco.Session 
 	cert, roots, err := certs.LoadTLSCert(certs.Files{CA: at("ca.crt"), Cert: at("sdk.crt"), Key: at("sdk.key")})
 	require.NoError(t, err)
 	session, err := fisco.OpenSession(ctx, fisco.SessionConfig{DialConfig: fisco.DialConfig{
-		Address: addresses(t, home)[0], TLS: certs.ClientConfig(cert, roots), ChainID: "chain0", Group: "group0",
+		Address: address(t, home, 0), TLS: certs.ClientConfig(cert, roots), ChainID: "chain0", Group: "group0",
 	}})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, session.Close()) })

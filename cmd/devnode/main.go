@@ -58,20 +58,18 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 }
 
 func newCommand() *cobra.Command {
-	var configs []string
-	var genesis string
+	var config, genesis string
 	var version bool
 	var extras extras
 	command := &cobra.Command{
-		Use:   "devnode -c config.ini [-c config.ini …] -g config.genesis",
+		Use:   "devnode -c config.ini -g config.genesis",
 		Short: "a development node of a FISCO BCOS 3.x chain",
-		Long: "Serves a development chain that behaves like FISCO BCOS " + behavesAs + ": JSON-RPC over HTTP and WebSocket on one\n" +
-			"port, mutual TLS 1.2, EVM, ledger on disk. With several -c one process serves several nodes of one chain,\n" +
-			"each on its own port; the ledger is in the data_path of the first. Paths in a config.ini are relative to its\n" +
-			"folder. SIGTERM and SIGINT stop it gracefully; a second one ends it at once. With --control it can be driven\n" +
-			"by devnode ctl: faults, snapshots, blocks on request, time.",
+		Long: "Serves a node of a development chain that behaves like FISCO BCOS " + behavesAs + ": JSON-RPC over HTTP and\n" +
+			"WebSocket on one port, mutual TLS 1.2, EVM, ledger on disk. When config.genesis names several sealers, each is\n" +
+			"a process of its own, and they agree on the blocks over the p2p ports in nodes.json. Paths in a config.ini are\n" +
+			"relative to its folder. SIGTERM and SIGINT stop it gracefully; a second one ends it at once. With --control it\n" +
+			"can be driven by devnode ctl: faults, snapshots, blocks on request, time.",
 		Example: "  devnode -c config.ini -g config.genesis\n" +
-			"  devnode -c node0/config.ini -c node1/config.ini -g node0/config.genesis\n" +
 			"  devnode -c config.ini -g config.genesis --control 127.0.0.1:20290 --deterministic",
 		Args:          cobra.NoArgs,
 		SilenceUsage:  true,
@@ -82,15 +80,12 @@ func newCommand() *cobra.Command {
 					behavesAs, runtime.GOOS, runtime.GOARCH, runtime.Version())
 				return nil
 			}
-			if len(configs) == 0 {
-				return errors.New("no configuration: name one with -c")
-			}
-			return serve(cmd.Context(), configs, genesis, extras, cmd.OutOrStdout(), cmd.ErrOrStderr())
+			return serve(cmd.Context(), config, genesis, extras, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	flags := command.Flags()
 	flags.SortFlags = false
-	flags.StringArrayVarP(&configs, "config", "c", []string{"./config.ini"}, "config.ini of a node; may be repeated")
+	flags.StringVarP(&config, "config", "c", "./config.ini", "config.ini of the node")
 	flags.StringVarP(&genesis, "genesis", "g", "./config.genesis", "config.genesis of the chain")
 	flags.BoolVarP(&version, "version", "v", false, "print the version and exit")
 	extras.addTo(command)

@@ -37,6 +37,7 @@ func folders(t testing.TB, n, sealers int, ini string) ([]nodeFolder, *http.Clie
 		require.NoError(t, os.WriteFile(path, data, 0o600))
 	}
 	var nodes []nodeFolder
+	var peers []string
 	genesis := "[version]\ncompatibility_version=3.16.0\n[executor]\nversion=1\n[consensus]\n"
 	for i := range n {
 		key, err := suite.GenerateKey(suite.Standard)
@@ -50,7 +51,10 @@ func folders(t testing.TB, n, sealers int, ini string) ([]nodeFolder, *http.Clie
 		write(filepath.Join(dir, "conf", "ca.crt"), ca.CertPEM())
 		write(filepath.Join(dir, "conf", "ssl.crt"), pair.CertPEM)
 		write(filepath.Join(dir, "conf", "ssl.key"), pair.KeyPEM)
-		write(filepath.Join(dir, "config.ini"), []byte("[rpc]\nlisten_ip=127.0.0.1\nlisten_port=0\n"+
+		peers = append(peers, freeAddress(t))
+		_, port, err := net.SplitHostPort(peers[i])
+		require.NoError(t, err)
+		write(filepath.Join(dir, "config.ini"), []byte("[rpc]\nlisten_ip=127.0.0.1\nlisten_port=0\n[p2p]\nlisten_ip=127.0.0.1\nlisten_port="+port+"\n"+
 			"[cert]\nca_path=conf\n[consensus]\nmin_seal_time=0\n"+ini))
 		if i < sealers {
 			genesis += fmt.Sprintf("node.%d=%s: 1\n", i, key.NodeID())
@@ -59,6 +63,7 @@ func folders(t testing.TB, n, sealers int, ini string) ([]nodeFolder, *http.Clie
 	}
 	for _, node := range nodes {
 		write(filepath.Join(node.dir, "config.genesis"), []byte(genesis))
+		write(filepath.Join(node.dir, "nodes.json"), []byte(`{"nodes":["`+strings.Join(peers, `","`)+`"]}`))
 	}
 	conf := filepath.Join(nodes[0].dir, "conf")
 	cert, roots, err := certs.LoadTLSCert(certs.Files{
@@ -70,24 +75,29 @@ func folders(t testing.TB, n, sealers int, ini string) ([]nodeFolder, *http.Clie
 	return nodes, &http.Client{Transport: transport, Timeout: 20 * time.Second}
 }
 
-func arguments(nodes ...nodeFolder) []string {
-	args := []string{"-g", filepath.Join(nodes[0].dir, "config.genesis")}
-	for _, node := range nodes {
-		args = append(args, "-c", filepath.Join(node.dir, "config.ini"))
-	}
-	return args
+// freeAddress is an address that nobody listens on just now.
+func freeAddress(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	return l.Addr().String()
+}
+
+func arguments(node nodeFolder) []string {
+	return []string{"-g", filepath.Join(node.dir, "config.genesis"), "-c", filepath.Join(node.dir, "config.ini")}
 }
 
 // running is a devnode in this process.
 type running struct {
-	urls    []string
+	url     string
 	control string // address of the control endpoint, if there is one
 	web3    []string
 	stop    func() (code int, stderr string)
 }
 
-// start runs devnode until stop, or the end of the test. It returns when the
-// ports are open.
+// start runs devnode until stop, or the end of the test. It returns when the RPC
+// port is open.
 func start(t *testing.T, args []string) running {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -119,7 +129,7 @@ func start(t *testing.T, args []string) running {
 		}
 		m := regexp.MustCompile(`^node\d+ listening on (https?://\S+) \(chain0, group0\)$`).FindStringSubmatch(lines.Text())
 		require.NotNil(t, m, lines.Text())
-		r.urls = append(r.urls, m[1])
+		r.url = m[1]
 	}
 	go func() {
 		for lines.Scan() { // what is printed later must not block
@@ -152,35 +162,42 @@ func fails(t *testing.T, args ...string) string {
 	return stderr.String()
 }
 
-func TestOneProcessServesSeveralNodesWithTheirOwnNames(t *testing.T) {
+func TestNodesOfAChainKnowEachOther(t *testing.T) {
 	t.Parallel()
 	nodes, client := folders(t, 3, 3, "[log]\nlevel=debug\n")
-	r := start(t, arguments(nodes...))
-	require.Len(t, r.urls, 3)
-	for i, url := range r.urls {
+	var urls []string
+	var last running
+	for _, node := range nodes {
+		last = start(t, arguments(node))
+		urls = append(urls, last.url)
+	}
+	for i, url := range urls {
 		require.True(t, strings.HasPrefix(url, "https://"))
 		require.Equal(t, `{"id":1,"jsonrpc":"2.0","result":0}`, ask(t, client, url, "getBlockNumber"))
 		require.Contains(t, ask(t, client, url, "getGroupInfo"), `"name":"`+nodes[i].id+`"`)
-		require.Contains(t, ask(t, client, url, "getPeers"), `"p2pNodeID":"3082010a`)
 		require.Equal(t, 3, strings.Count(ask(t, client, url, "getSealerList"), "termWeight"))
+		require.Eventually(t, func() bool { return strings.Count(ask(t, client, url, "getGroupPeers"), ",") == 4 },
+			10*time.Second, 10*time.Millisecond, "it finds both others")
+		require.Equal(t, 3, strings.Count(ask(t, client, url, "getPeers"), `"p2pNodeID":"3082010a`))
 	}
-	_, err := (&http.Client{Timeout: 5 * time.Second}).Post(r.urls[0], "", nil)
+	_, err := (&http.Client{Timeout: 5 * time.Second}).Post(urls[0], "", nil)
 	require.Error(t, err, "nobody comes in without a certificate")
 
-	code, stderr := r.stop()
+	code, stderr := last.stop()
 	require.Zero(t, code, stderr)
-	require.FileExists(t, filepath.Join(nodes[0].dir, "log", "devnode.log"))
-	require.DirExists(t, filepath.Join(nodes[0].dir, "data"))
-	require.NoDirExists(t, filepath.Join(nodes[1].dir, "data"), "the ledger is the first node's")
-	require.NoFileExists(t, filepath.Join(nodes[0].dir, "data", "devnode.pid"))
+	require.FileExists(t, filepath.Join(nodes[2].dir, "log", "devnode.log"))
+	require.DirExists(t, filepath.Join(nodes[2].dir, "data"))
+	require.NoFileExists(t, filepath.Join(nodes[2].dir, "data", "devnode.pid"))
+	require.Eventually(t, func() bool { return strings.Count(ask(t, client, urls[0], "getGroupPeers"), ",") == 3 },
+		10*time.Second, 10*time.Millisecond, "the others know that it is gone")
 }
 
-func TestOneOfSeveralSealersRunsAlone(t *testing.T) {
+func TestOneOfSeveralSealersStartsAlone(t *testing.T) {
 	t.Parallel()
 	nodes, client := folders(t, 4, 4, "")
 	r := start(t, arguments(nodes[2]))
-	require.Len(t, r.urls, 1)
-	require.Equal(t, 4, strings.Count(ask(t, client, r.urls[0], "getSealerList"), "termWeight"))
+	require.Equal(t, 4, strings.Count(ask(t, client, r.url, "getSealerList"), "termWeight"))
+	require.Contains(t, ask(t, client, r.url, "getPeers"), `"peers":[]`)
 }
 
 func TestAPlainPortAndAnotherDataFolder(t *testing.T) {
@@ -188,9 +205,9 @@ func TestAPlainPortAndAnotherDataFolder(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "ledger")
 	nodes, _ := folders(t, 1, 1, "[rpc]\nenable_ssl=false\n[storage]\ndata_path="+data+"\n[log]\nenable=false\n")
 	for range 2 { // it can be started again
-		r := start(t, arguments(nodes...))
-		require.True(t, strings.HasPrefix(r.urls[0], "http://"))
-		require.Contains(t, ask(t, http.DefaultClient, r.urls[0], "getBlockHashByNumber"), `"result":"0x`)
+		r := start(t, arguments(nodes[0]))
+		require.True(t, strings.HasPrefix(r.url, "http://"))
+		require.Contains(t, ask(t, http.DefaultClient, r.url, "getBlockHashByNumber"), `"result":"0x`)
 		code, stderr := r.stop()
 		require.Zero(t, code, stderr)
 	}
@@ -202,8 +219,8 @@ func TestAPlainPortAndAnotherDataFolder(t *testing.T) {
 func TestADataFolderHasOneOwner(t *testing.T) {
 	t.Parallel()
 	nodes, _ := folders(t, 1, 1, "")
-	start(t, arguments(nodes...))
-	text := fails(t, arguments(nodes...)...)
+	start(t, arguments(nodes[0]))
+	text := fails(t, arguments(nodes[0])...)
 	require.Contains(t, text, fmt.Sprintf("is in use by another devnode (process %d): stop it first", os.Getpid()))
 	require.Contains(t, text, filepath.Join(nodes[0].dir, "data"))
 }
@@ -211,14 +228,14 @@ func TestADataFolderHasOneOwner(t *testing.T) {
 func TestAChangedGenesisIsRefused(t *testing.T) {
 	t.Parallel()
 	nodes, _ := folders(t, 2, 2, "")
-	r := start(t, arguments(nodes...))
+	r := start(t, arguments(nodes[0]))
 	code, stderr := r.stop()
 	require.Zero(t, code, stderr)
 	path := filepath.Join(nodes[0].dir, "config.genesis")
 	text, err := os.ReadFile(path)
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(path, append(text, "[tx]\ngas_limit=200000\n"...), 0o600))
-	require.Contains(t, fails(t, arguments(nodes...)...), "another genesis")
+	require.Contains(t, fails(t, arguments(nodes[0])...), "another genesis")
 }
 
 func TestWhatIsWrongIsSaidWithItsPlace(t *testing.T) {
@@ -230,8 +247,7 @@ func TestWhatIsWrongIsSaidWithItsPlace(t *testing.T) {
 	require.Contains(t, text, "none.ini: cannot be read")
 	require.Contains(t, text, "none.genesis: cannot be read")
 
-	require.Contains(t, fails(t, arguments(first, second)...), "is no sealer in")
-	require.Contains(t, fails(t, arguments(first, first)...), "are the same node")
+	require.Contains(t, fails(t, arguments(second)...), "is no sealer in")
 	require.Contains(t, fails(t, "--nonsense"), "unknown flag: --nonsense")
 	require.Contains(t, fails(t, "stray"), `unknown command "stray"`)
 
@@ -250,6 +266,28 @@ func TestWhatIsWrongIsSaidWithItsPlace(t *testing.T) {
 	text = fails(t, arguments(first)...)
 	require.Contains(t, text, "config.ini: [cert]")
 	require.Contains(t, text, "ssl.key")
+}
+
+func TestWhatIsWrongWithOtherNodesIsSaid(t *testing.T) {
+	t.Parallel()
+	nodes, _ := folders(t, 2, 2, "")
+	start(t, arguments(nodes[0]))
+	ini, list := filepath.Join(nodes[1].dir, "config.ini"), filepath.Join(nodes[1].dir, "nodes.json")
+	good, err := os.ReadFile(ini)
+	require.NoError(t, err)
+	peers, err := os.ReadFile(list)
+	require.NoError(t, err)
+
+	taken := regexp.MustCompile(`127.0.0.1:(\d+)`).FindSubmatch(peers)[1]
+	changed := regexp.MustCompile(`\[p2p\]\nlisten_ip=127.0.0.1\nlisten_port=\d+`).ReplaceAll(good, append([]byte("[p2p]\nlisten_ip=127.0.0.1\nlisten_port="), taken...))
+	require.NoError(t, os.WriteFile(ini, changed, 0o600))
+	require.Contains(t, fails(t, arguments(nodes[1])...), "config.ini: [p2p] listen_port cannot be used")
+	require.NoError(t, os.WriteFile(ini, good, 0o600))
+
+	require.NoError(t, os.WriteFile(list, []byte(`{"nodes":["nowhere"]}`), 0o600))
+	require.Contains(t, fails(t, arguments(nodes[1])...), "nodes_file")
+	require.NoError(t, os.Remove(list))
+	require.Contains(t, fails(t, arguments(nodes[1])...), "names no node")
 }
 
 func TestVersionAndHelp(t *testing.T) {

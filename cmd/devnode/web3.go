@@ -2,12 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
-	"sync"
 
 	"github.com/bcosgate/bcosgate/devchain"
 	"github.com/bcosgate/bcosgate/devchain/nodeconf"
@@ -21,23 +19,17 @@ type web3Port struct {
 	listener net.Listener
 }
 
-// web3Ports are those of the nodes that have one.
-type web3Ports []web3Port
-
-// openWeb3 takes the ports. Nothing is answered yet. Up counts the nodes that are up.
-func openWeb3(ctx context.Context, nodes []nodeconf.Node, chain *devchain.Chain, up func() int, log *slog.Logger) (web3Ports, error) {
-	var ports web3Ports
-	for _, node := range nodes {
-		if node.Web3 == nil {
-			continue
-		}
-		port, err := openWeb3Port(ctx, node, chain, up, log)
-		if err != nil {
-			return nil, errors.Join(fmt.Errorf("%s: [web3_rpc]: %w", node.File, err), ports.close())
-		}
-		ports = append(ports, port)
+// openWeb3 takes the port; nil when the node has none. Nothing is answered yet. Up
+// counts the nodes that are up.
+func openWeb3(ctx context.Context, node nodeconf.Node, chain *devchain.Chain, up func() int, log *slog.Logger) (*web3Port, error) {
+	if node.Web3 == nil {
+		return nil, nil
 	}
-	return ports, nil
+	port, err := openWeb3Port(ctx, node, chain, up, log)
+	if err != nil {
+		return nil, fmt.Errorf("%s: [web3_rpc]: %w", node.File, err)
+	}
+	return &port, nil
 }
 
 func openWeb3Port(ctx context.Context, node nodeconf.Node, chain *devchain.Chain, up func() int, log *slog.Logger) (web3Port, error) {
@@ -60,31 +52,19 @@ func openWeb3Port(ctx context.Context, node nodeconf.Node, chain *devchain.Chain
 	return port, nil
 }
 
-// start answers from now on, and prints for each port a line that says where.
-func (ports web3Ports) start(stdout io.Writer) {
-	for _, p := range ports {
-		address := p.listener.Addr()
-		p.server.Start(p.listener)
-		fmt.Fprintf(stdout, "%s listening on http://%s (web3)\n", p.name, address)
+// start answers from now on, and prints a line that says where.
+func (p *web3Port) start(stdout io.Writer) {
+	if p == nil {
+		return
 	}
+	address := p.listener.Addr()
+	p.server.Start(p.listener)
+	fmt.Fprintf(stdout, "%s listening on http://%s (web3)\n", p.name, address)
 }
 
-// close gives ports back that were not started.
-func (ports web3Ports) close() error {
-	var errs []error
-	for _, p := range ports {
-		errs = append(errs, p.listener.Close())
+func (p *web3Port) stop(ctx context.Context) error {
+	if p == nil {
+		return nil
 	}
-	return errors.Join(errs...)
-}
-
-// stop lets all ports finish at the same time.
-func (ports web3Ports) stop(ctx context.Context) error {
-	errs := make([]error, len(ports))
-	var stopping sync.WaitGroup
-	for i, p := range ports {
-		stopping.Go(func() { errs[i] = p.server.Stop(ctx) })
-	}
-	stopping.Wait()
-	return errors.Join(errs...)
+	return p.server.Stop(ctx)
 }

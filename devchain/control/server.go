@@ -176,7 +176,8 @@ func errorOf(err error) *Error {
 		kind = NotFound
 	case errors.Is(err, devchain.ErrSnapshotName):
 		kind = Invalid
-	case errors.Is(err, devchain.ErrSnapshotExists), errors.Is(err, devchain.ErrSnapshots), errors.Is(err, faults.ErrTooMany):
+	case errors.Is(err, devchain.ErrSnapshotExists), errors.Is(err, devchain.ErrSnapshots), errors.Is(err, devchain.ErrAgreed),
+		errors.Is(err, faults.ErrTooMany):
 		kind = Conflict
 	case errors.Is(err, devchain.ErrStopped):
 		kind = Stopped

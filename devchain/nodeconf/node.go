@@ -1,6 +1,9 @@
 package nodeconf
 
 import (
+	"encoding/json"
+	"errors"
+	"io/fs"
 	"log/slog"
 	"math"
 	"net"
@@ -26,7 +29,8 @@ type Node struct {
 	Cert, Key         string // the node's identity on its port
 	ReturnInputParams bool   // echo input and extraData in answers of sendTransaction
 
-	P2PListen string // host:port of [p2p]; only shown, never opened
+	P2PListen string   // host:port of [p2p]; port 0 lets the system choose
+	Peers     []string // host:port of the chain's nodes, from nodes.json; none when there is no such file
 
 	Web3 *Web3 // nil: the Web3 port stays closed
 
@@ -78,6 +82,7 @@ func ReadNode(path string) (Node, error) {
 	n.TLS = f.enableTLS()
 	n.ReturnInputParams = f.boolean("rpc", "return_input_params", true)
 	n.P2PListen = f.address("p2p", "0.0.0.0", 30300, 0)
+	n.Peers = f.peers(at(at(dir, f.text("p2p", "nodes_path", "./")), f.text("p2p", "nodes_file", "nodes.json")))
 
 	n.Web3 = f.web3()
 
@@ -124,6 +129,27 @@ func (f *file) address(section, host string, port, lowest int64) string {
 	}
 	p := f.number(section, "listen_port", port, lowest, 65535)
 	return net.JoinHostPort(strings.Trim(ip, "[]"), strconv.FormatInt(p, 10))
+}
+
+// peers reads the addresses of the chain's nodes (protocol §11.2).
+func (f *file) peers(path string) []string {
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	var list struct{ Nodes []string }
+	if err == nil {
+		err = json.Unmarshal(data, &list)
+	}
+	for _, address := range list.Nodes {
+		if _, _, wrong := net.SplitHostPort(address); wrong != nil && err == nil {
+			err = wrong
+		}
+	}
+	if err != nil {
+		f.note("p2p", "nodes_file", path, "must hold {\"nodes\":[\"host:port\",…]}: "+err.Error())
+	}
+	return list.Nodes
 }
 
 // enableTLS follows protocol §1.2: enable_ssl is the newer switch and wins.

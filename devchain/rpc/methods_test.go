@@ -3,6 +3,7 @@ package rpc
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -219,50 +220,79 @@ func TestSignedCallsAreChecked(t *testing.T) {
 	require.Equal(t, fault{10008, "Invalid signature"}, e.failure("call", "group0", "", to, data, sign[:128]+"1b"), "v of 27 ends the process of a node")
 }
 
-func TestSeveralEndpointsServeOneChain(t *testing.T) {
+// stubNetwork is what a node knows of the others.
+type stubNetwork struct {
+	peers []Peer
+	view  View
+}
+
+func (n stubNetwork) Peers() []Peer { return n.peers }
+func (n stubNetwork) View() View    { return n.view }
+
+// objectIn is the answer of a method whose result is a string that holds JSON.
+func (e *endpoint) objectIn(method string) map[string]any {
+	var text string
+	require.NoError(e.t, json.Unmarshal([]byte(e.result(method, "group0", "")), &text))
+	require.True(e.t, strings.HasSuffix(text, "}\n"))
+	var object map[string]any
+	require.NoError(e.t, json.Unmarshal([]byte(text), &object))
+	return object
+}
+
+func TestWhatANodeSaysOfTheOthers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 4, -1)
-	nodes := make([]Node, 4)
-	for i, key := range w.keys {
-		nodes[i] = Node{ID: nodeID(key), P2PID: fmt.Sprint("p2p", i), P2PEndpoint: fmt.Sprint("127.0.0.1:", 30300+i)}
-	}
-	endpoints, peers := make([]*endpoint, 4), make([]*peer, 4)
-	for i := range nodes {
-		endpoints[i] = w.endpoint(func(cfg *Config) {
-			cfg.Node = nodes[i]
-			cfg.Peers = append(append([]Node{}, nodes[:i]...), nodes[i+1:]...)
+	var peers []Peer
+	for i, key := range w.keys[1:3] {
+		peers = append(peers, Peer{
+			Node:   Node{ID: nodeID(key), P2PID: fmt.Sprint("p2p", i+1), P2PEndpoint: fmt.Sprint("127.0.0.1:", 30301+i)},
+			Number: uint64(2 * i), Hash: common.Hash{byte(i)},
 		})
-		peers[i] = endpoints[i].dial()
-		peers[i].call("getBlockNumber")
 	}
-	for i, e := range endpoints { // sent to any, seen by all
-		r := object1(t, e.result("sendTransaction", "group0", "", w.signed(nil, unhex(t, emitterInit), ""), false))
-		for k, other := range endpoints {
-			require.Equal(t, fmt.Sprint(i+1), other.result("getBlockNumber", "group0", ""))
-			require.Contains(t, other.result("getTransactionReceipt", "group0", "", r["transactionHash"]), `"status":0`)
-			notice := string(peers[k].next(typeBlockNotify).Payload)
-			require.Contains(t, notice, fmt.Sprintf("\"blockNumber\" : %d,", i+1))
-			require.Contains(t, notice, nodes[k].ID, "each speaks in its own name")
-		}
-	}
-	require.Equal(t, 4, strings.Count(endpoints[1].result("getGroupPeers", "group0"), ",")+1)
-	list := object1(t, endpoints[2].result("getPeers"))
-	require.Equal(t, "p2p2", list["p2pNodeID"])
-	require.Equal(t, "127.0.0.1:30302", list["endPoint"])
-	require.Len(t, list["peers"], 3)
-	require.Contains(t, endpoints[3].result("getGroupInfo", "group0"), `"name":"`+nodes[3].ID+`"`)
-	require.Equal(t, "null", endpoints[3].result("getGroupNodeInfo", "group0", nodes[0].ID))
-	block := object1(t, endpoints[0].result("getBlockByNumber", "group0", "", 1))
-	require.Len(t, block["signatureList"], 4)
+	own := Node{ID: nodeID(w.keys[0]), P2PID: "p2p0", P2PEndpoint: "127.0.0.1:30300"}
+	e := w.endpoint(func(cfg *Config) {
+		cfg.Node, cfg.Network = own, stubNetwork{peers, View{Round: 3, Leader: 2, Syncing: true}}
+	})
+	object1(t, e.result("sendTransaction", "group0", "", w.signed(nil, unhex(t, emitterInit), ""), false))
 
-	var status map[string]any
-	require.NoError(t, json.Unmarshal([]byte(endpoints[0].result("getConsensusStatus", "group0", "")), new(string)))
-	var text string
-	require.NoError(t, json.Unmarshal([]byte(endpoints[0].result("getConsensusStatus", "group0", "")), &text))
-	require.True(t, strings.HasSuffix(text, "}\n"))
-	require.NoError(t, json.Unmarshal([]byte(text), &status))
-	require.Equal(t, []any{4.0, 1.0, 3.0, true, 4.0}, []any{status["consensusNodesNum"], status["maxFaultyQuorum"],
+	list := object1(t, e.result("getPeers"))
+	require.Equal(t, "p2p0", list["p2pNodeID"])
+	require.Equal(t, "127.0.0.1:30300", list["endPoint"])
+	require.Equal(t, map[string]any{
+		"endPoint": "127.0.0.1:30301", "p2pNodeID": "p2p1",
+		"groupNodeIDInfo": []any{map[string]any{"group": "group0", "nodeIDList": []any{peers[0].ID}}},
+	}, list["peers"].([]any)[0])
+	ids := []string{own.ID, peers[0].ID, peers[1].ID}
+	slices.Sort(ids)
+	require.Equal(t, `["`+strings.Join(ids, `","`)+`"]`, e.result("getGroupPeers", "group0"))
+	info := object1(t, e.result("getGroupInfo", "group0"))
+	require.Len(t, info["nodeList"], 1, "a node knows itself only")
+	require.Equal(t, "null", e.result("getGroupNodeInfo", "group0", peers[0].ID))
+
+	sync := e.objectIn("getSyncStatus")
+	require.Equal(t, []any{1.0, 2.0, true}, []any{sync["blockNumber"], sync["knownHighestNumber"], sync["isSyncing"]})
+	require.Equal(t, bareHex(peers[1].Hash), sync["knownLatestHash"])
+	require.Equal(t, map[string]any{
+		"archivedBlockNumber": 0.0, "blockNumber": 2.0, "genesisHash": sync["genesisHash"],
+		"latestHash": bareHex(peers[1].Hash), "nodeID": peers[1].ID,
+	}, sync["peers"].([]any)[1])
+
+	status := e.objectIn("getConsensusStatus")
+	require.Equal(t, []any{4.0, 1.0, 3.0, true, 3.0}, []any{status["consensusNodesNum"], status["maxFaultyQuorum"],
 		status["minRequiredQuorum"], status["isConsensusNode"], status["connectedNodeList"]})
+	require.Equal(t, []any{3.0, 2.0, true}, []any{status["view"], status["leaderIndex"], status["timeout"]})
+	require.Equal(t, "3", e.result("getPbftView", "group0", ""))
+}
+
+func TestANodeAloneKnowsNoOther(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1, -1)
+	e := w.endpoint(nil)
+	require.Equal(t, []any{}, object1(t, e.result("getPeers"))["peers"])
+	require.Equal(t, []any{}, e.objectIn("getSyncStatus")["peers"])
+	status := e.objectIn("getConsensusStatus")
+	require.Equal(t, []any{1.0, 0.0, 0.0, false}, []any{status["connectedNodeList"], status["leaderIndex"], status["view"], status["timeout"]})
+	require.Equal(t, "0", e.result("getPbftView", "group0", ""))
 }
 
 func TestARestartedChainGoesOn(t *testing.T) {

@@ -28,9 +28,9 @@ type Node struct {
 
 // Config says what one endpoint is and what it serves.
 type Config struct {
-	Ledger Ledger // the same for all endpoints of a chain
-	Node   Node
-	Peers  []Node // the other nodes of the chain that are up
+	Ledger  Ledger // the same for all endpoints of a chain
+	Node    Node
+	Network Network // nil: this node makes all blocks and there is no other
 
 	// TLS is the configuration of the port; nil makes it plain.
 	TLS *tls.Config
@@ -120,6 +120,9 @@ func NewServer(cfg Config) (*Server, error) {
 		return nil, fmt.Errorf("rpc endpoint: %w", err)
 	}
 	s.dataVersion = block0.Version
+	if s.cfg.Network == nil {
+		s.cfg.Network = alone{s}
+	}
 	s.methods = s.methodTable()
 	return s, nil
 }

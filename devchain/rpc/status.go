@@ -2,7 +2,10 @@ package rpc
 
 import (
 	"context"
+	"encoding/hex"
 	"slices"
+
+	"github.com/ethereum/go-ethereum/common"
 
 	"github.com/bcosgate/bcosgate/devchain"
 )
@@ -51,8 +54,10 @@ func (s *Server) getNodeListByType(_ context.Context, p params) (any, error) {
 	return s.nodes(p.text(2))
 }
 
-// getPbftView is always 0: there is one process and so never a change of view.
-func (s *Server) getPbftView(context.Context, params) (any, error) { return 0, nil }
+// getPbftView counts the leaders that were given up for the next block.
+func (s *Server) getPbftView(context.Context, params) (any, error) {
+	return s.cfg.Network.View().Round, nil
+}
 
 type syncPeer struct {
 	ArchivedBlockNumber uint64 `json:"archivedBlockNumber"`
@@ -65,10 +70,14 @@ type syncPeer struct {
 // getSyncStatus answers a string that holds JSON (protocol §3.5.3).
 func (s *Server) getSyncStatus(context.Context, params) (any, error) {
 	head, genesis := s.ledger.Head(), s.ledger.GenesisHash()
-	latest := hex0x(head.Hash[:])[2:]
-	peers := make([]syncPeer, len(s.cfg.Peers))
-	for i, p := range s.cfg.Peers {
-		peers[i] = syncPeer{BlockNumber: head.Number, GenesisHash: hex0x(genesis[:])[2:], LatestHash: latest, NodeID: p.ID}
+	highest, peers := head, []syncPeer{}
+	for _, p := range s.cfg.Network.Peers() {
+		peers = append(peers, syncPeer{
+			BlockNumber: p.Number, GenesisHash: bareHex(genesis), LatestHash: bareHex(p.Hash), NodeID: p.ID,
+		})
+		if p.Number > highest.Number {
+			highest = devchain.Head{Number: p.Number, Hash: p.Hash}
+		}
 	}
 	return lineText(struct {
 		ArchivedBlockNumber uint64     `json:"archivedBlockNumber"`
@@ -81,10 +90,13 @@ func (s *Server) getSyncStatus(context.Context, params) (any, error) {
 		NodeID              string     `json:"nodeID"`
 		Peers               []syncPeer `json:"peers"`
 	}{
-		BlockNumber: head.Number, GenesisHash: hex0x(genesis[:])[2:], KnownHighestNumber: head.Number,
-		KnownLatestHash: latest, LatestHash: latest, NodeID: s.cfg.Node.ID, Peers: peers,
+		BlockNumber: head.Number, GenesisHash: bareHex(genesis), IsSyncing: s.cfg.Network.View().Syncing,
+		KnownHighestNumber: highest.Number, KnownLatestHash: bareHex(highest.Hash), LatestHash: bareHex(head.Hash),
+		NodeID: s.cfg.Node.ID, Peers: peers,
 	})
 }
+
+func bareHex(h common.Hash) string { return hex.EncodeToString(h[:]) }
 
 type consensusNode struct {
 	Index      int    `json:"index"`
@@ -95,7 +107,7 @@ type consensusNode struct {
 
 // getConsensusStatus answers a string that holds JSON (protocol §3.5.4).
 func (s *Server) getConsensusStatus(context.Context, params) (any, error) {
-	head := s.ledger.Head()
+	head, view := s.ledger.Head(), s.cfg.Network.View()
 	members := s.sealers()
 	nodes, index, total := make([]consensusNode, len(members)), -1, uint64(0)
 	for i, m := range members {
@@ -120,17 +132,12 @@ func (s *Server) getConsensusStatus(context.Context, params) (any, error) {
 		MinRequiredQuorum uint64          `json:"minRequiredQuorum"`
 		NodeID            string          `json:"nodeID"`
 		Timeout           bool            `json:"timeout"`
-		View              int             `json:"view"`
+		View              uint64          `json:"view"`
 	}{
-		BlockNumber: head.Number, ConnectedNodeList: 1 + len(s.cfg.Peers), ConsensusNodeList: nodes, ConsensusNodesNum: len(nodes),
-		Hash: hex0x(head.Hash[:])[2:], Index: index, IsConsensusNode: index >= 0, LeaderIndex: s.leader(head.Number+1, len(nodes)),
-		MaxFaultyQuorum: faulty, MinRequiredQuorum: total - faulty, NodeID: s.cfg.Node.ID,
+		BlockNumber: head.Number, ConnectedNodeList: 1 + len(s.cfg.Network.Peers()), ConsensusNodeList: nodes, ConsensusNodesNum: len(nodes),
+		Hash: bareHex(head.Hash), Index: index, IsConsensusNode: index >= 0, LeaderIndex: view.Leader,
+		MaxFaultyQuorum: faulty, MinRequiredQuorum: total - faulty, NodeID: s.cfg.Node.ID, Timeout: view.Round > 0, View: view.Round,
 	})
-}
-
-// leader is whose turn the block is, in view 0.
-func (s *Server) leader(block uint64, nodes int) int {
-	return int(block / max(s.genesis.LeaderPeriod, 1) % uint64(nodes))
 }
 
 type groupNodes struct {
@@ -152,9 +159,9 @@ func (s *Server) peerEntry(n Node) peerEntry {
 }
 
 func (s *Server) getPeers(context.Context, params) (any, error) {
-	peers := make([]peerEntry, len(s.cfg.Peers))
-	for i, p := range s.cfg.Peers {
-		peers[i] = s.peerEntry(p)
+	peers := []peerEntry{}
+	for _, p := range s.cfg.Network.Peers() {
+		peers = append(peers, s.peerEntry(p.Node))
 	}
 	return struct {
 		peerEntry
@@ -168,8 +175,8 @@ func (s *Server) getGroupPeers(_ context.Context, p params) (any, error) {
 	if p.text(0) != s.genesis.GroupID {
 		return ids, nil
 	}
-	for _, n := range s.cfg.Peers {
-		ids = append(ids, n.ID)
+	for _, p := range s.cfg.Network.Peers() {
+		ids = append(ids, p.ID)
 	}
 	ids = append(ids, s.cfg.Node.ID)
 	slices.Sort(ids)

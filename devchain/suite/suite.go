@@ -7,6 +7,7 @@
 package suite
 
 import (
+	"bytes"
 	"encoding/hex"
 	"errors"
 	"math/big"
@@ -113,6 +114,19 @@ func (s Suite) Sender(hash common.Hash, signature []byte) (common.Address, error
 		return common.Address{}, ErrSignature
 	}
 	return s.Address(key[1:]), nil
+}
+
+// HasSigned tells whether the sealer with that key has signed the hash of a block,
+// in the form that SignBlock gives.
+func (s Suite) HasSigned(publicKey [PublicKeyLen]byte, hash common.Hash, signature []byte) bool {
+	if s == GM {
+		return len(signature) == rsLen && verifySM2(hash, signature, publicKey[:])
+	}
+	if len(signature) != crypto.SignatureLength {
+		return false
+	}
+	key, err := crypto.Ecrecover(hash[:], signature)
+	return err == nil && bytes.Equal(key[1:], publicKey[:])
 }
 
 // verifySM2 checks r‖s over the hash as a message: with the Z of the key and the

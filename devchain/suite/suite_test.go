@@ -109,6 +109,13 @@ func TestSignedAndRead(t *testing.T) {
 			ofBlock, err := key.SignBlock(hash)
 			require.NoError(t, err)
 			require.Equal(t, signature[:map[Suite]int{Standard: 65, GM: 64}[s]], ofBlock)
+			require.True(t, s.HasSigned(key.PublicKey(), hash, ofBlock))
+			require.False(t, s.HasSigned(key.PublicKey(), common.Hash{1}, ofBlock))
+			require.False(t, s.HasSigned(key.PublicKey(), hash, ofBlock[1:]))
+			require.False(t, s.HasSigned(key.PublicKey(), hash, append(ofBlock, 0)))
+			other, err := GenerateKey(s)
+			require.NoError(t, err)
+			require.False(t, s.HasSigned(other.PublicKey(), hash, ofBlock))
 		}
 	}
 }

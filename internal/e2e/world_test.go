@@ -132,12 +132,18 @@ func (w *world) rpc(node int, method string, result any) {
 	require.NoError(w.t, json.Unmarshal(answer.Result, result), "%s", text)
 }
 
-// transactions is how many transactions the chain has executed, and how many failed.
+// transactions is how many transactions the chain has executed, and how many
+// failed, as the node says that is ahead of the others.
 func (w *world) transactions() (total, failed int) {
 	w.t.Helper()
-	var count struct{ TransactionCount, FailedTransactionCount int }
-	w.rpc(len(w.ports)-1, "getTotalTransactionCount", &count)
-	return count.TransactionCount, count.FailedTransactionCount
+	for node := range w.ports {
+		var count struct{ TransactionCount, FailedTransactionCount int }
+		w.rpc(node, "getTotalTransactionCount", &count)
+		if count.TransactionCount > total {
+			total, failed = count.TransactionCount, count.FailedTransactionCount
+		}
+	}
+	return total, failed
 }
 
 // nextPort is where freePorts looks next. It lies below the ports that systems

@@ -64,11 +64,23 @@ func (c *devChain) certs() certs.Files {
 	return certs.Files{CA: filepath.Join(sdk, "ca.crt"), Cert: filepath.Join(sdk, "sdk.crt"), Key: filepath.Join(sdk, "sdk.key")}
 }
 
-// transactions asks one node, without the gateway, how many transactions the
-// chain holds.
+// transactions asks the nodes, without the gateway, how many transactions the
+// chain holds. The node that is ahead of the others is right.
 func (c *devChain) transactions(ctx context.Context) (int, error) {
+	most := 0
+	for node := range nodes {
+		count, err := c.transactionsOf(ctx, node)
+		if err != nil {
+			return 0, err
+		}
+		most = max(most, count)
+	}
+	return most, nil
+}
+
+func (c *devChain) transactionsOf(ctx context.Context, node int) (int, error) {
 	body := `{"jsonrpc":"2.0","id":1,"method":"getTotalTransactionCount","params":["group0",""]}`
-	url := fmt.Sprintf("https://127.0.0.1:%d", c.rpcPort+nodes-1)
+	url := fmt.Sprintf("https://127.0.0.1:%d", c.rpcPort+node)
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader([]byte(body)))
 	if err != nil {
 		return 0, err

@@ -1,6 +1,0 @@
-#!/bin/sh
-# Stops this node. In this version one process serves all nodes of the chain, so
-# all of them are stopped.
-
-dir=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd -P) || exit 1
-exec sh "$dir/../stop_all.sh"

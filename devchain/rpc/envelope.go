@@ -2,6 +2,8 @@ package rpc
 
 import (
 	"encoding/json"
+
+	"github.com/bcosgate/bcosgate/devchain/nodejson"
 )
 
 // Codes of the envelope (protocol §3.2).
@@ -43,7 +45,7 @@ type answer struct {
 // cannot be written is an internal error, so that no request stays unanswered.
 func (a answer) bytes() []byte {
 	if a.Fault == nil {
-		b, err := compact(struct {
+		b, err := nodejson.Compact(struct {
 			ID      int64  `json:"id"`
 			JSONRPC string `json:"jsonrpc"`
 			Result  any    `json:"result"`
@@ -53,7 +55,7 @@ func (a answer) bytes() []byte {
 		}
 		a.Fault = &fault{Code: codeInternal, Message: err.Error()}
 	}
-	b, _ := compact(struct {
+	b, _ := nodejson.Compact(struct {
 		Error   *fault `json:"error"`
 		ID      int64  `json:"id"`
 		JSONRPC string `json:"jsonrpc"`
@@ -75,7 +77,7 @@ func parseTree(body []byte) (request, *fault) {
 	invalid := &fault{Code: codeInvalidRequest, Message: "The JSON sent is not a valid Request object."}
 	unreadable := &fault{Code: codeParse, Message: "Invalid JSON was received by the server."}
 
-	v, err := firstValue(body)
+	v, err := nodejson.First(body)
 	if err != nil || v[0] == 'n' {
 		return request{}, invalid
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/bcosgate/bcosgate/devchain"
+	"github.com/bcosgate/bcosgate/devchain/nodejson"
 )
 
 // maxTopicPositions of a filter; further ones are not looked at.
@@ -58,7 +59,7 @@ func parseUnsubscribe(payload []byte) (id string, ok bool) {
 }
 
 func object(text []byte) (map[string]json.RawMessage, bool) {
-	v, err := firstValue(text)
+	v, err := nodejson.First(text)
 	if err != nil || v[0] != '{' {
 		return nil, false
 	}

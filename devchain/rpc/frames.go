@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"github.com/bcosgate/bcosgate/devchain/faults"
+	"github.com/bcosgate/bcosgate/devchain/nodejson"
 )
 
 // Protocol versions of the handshake that a 3.6 or later node speaks.
@@ -104,7 +105,7 @@ func (s *session) handshake(ctx context.Context, f frame) ([]byte, error) {
 		MaxVersion json.RawMessage `json:"maxVersion"`
 		ModuleID   json.RawMessage `json:"moduleID"`
 	}
-	v, err := firstValue(f.Payload)
+	v, err := nodejson.First(f.Payload)
 	if err != nil || v[0] != '{' || json.Unmarshal(v, &offer) != nil {
 		return nil, nil
 	}

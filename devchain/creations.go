@@ -7,6 +7,7 @@ import (
 	"github.com/ethereum/go-ethereum/core/tracing"
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/core/vm"
+	"github.com/ethereum/go-ethereum/params"
 	"github.com/holiman/uint256"
 
 	"github.com/bcosgate/bcosgate/devchain/suite"
@@ -38,12 +39,14 @@ type creations struct {
 	// nonces keep the aliases of one creator apart. They are not part of the state:
 	// only Ethereum transactions count what a contract creates.
 	nonces map[common.Address]uint64
+	sizes  map[common.Address]int // of the code of contracts that were created, by real address
 }
 
 func newCreations(s suite.Suite, block uint64, index int) *creations {
 	return &creations{
 		suite: s, block: block, index: index,
 		real: map[common.Address]common.Address{}, last: map[int]byte{}, nonces: map[common.Address]uint64{},
+		sizes: map[common.Address]int{},
 	}
 }
 
@@ -93,10 +96,13 @@ func (c *creations) onOpcode(_ uint64, op byte, _, _ uint64, scope tracing.OpCon
 	if c.suite == suite.GM {
 		c.hashes.onOpcode(vm.OpCode(op), scope, depth)
 	}
-	if _, ok := c.last[depth]; ok && len(stack) > 0 {
+	if last, ok := c.last[depth]; ok && len(stack) > 0 {
 		top := &stack[len(stack)-1]
 		if real, ok := c.real[common.Address(top.Bytes20())]; ok {
 			top.SetBytes(real[:])
+			if vm.OpCode(last) == vm.CREATE || vm.OpCode(last) == vm.CREATE2 {
+				giveBack(scope, uint64(c.sizes[real])*(params.CreateDataGas-createDataGasByte))
+			}
 		}
 		delete(c.last, depth)
 	}
@@ -108,6 +114,15 @@ func (c *creations) onOpcode(_ uint64, op byte, _, _ uint64, scope tracing.OpCon
 		c.last[depth] = op
 	case vm.ADDRESS, vm.CALLER, vm.CREATE:
 		c.last[depth] = op
+	}
+}
+
+// giveBack returns gas that go-ethereum took and a node does not take, to the
+// contract that runs.
+func giveBack(scope tracing.OpContext, gas uint64) {
+	if frame, ok := scope.(*vm.ScopeContext); ok {
+		frame.Contract.Gas.ExecutionGas += gas
+		frame.Contract.Gas.UsedExecutionGas -= gas
 	}
 }
 
@@ -199,6 +214,7 @@ func (s aliasState) GetCodeHash(a common.Address) common.Hash {
 func (s aliasState) GetCode(a common.Address) []byte { return s.evmState.GetCode(s.c.of(a)) }
 
 func (s aliasState) SetCode(a common.Address, code []byte, why tracing.CodeChangeReason) []byte {
+	s.c.sizes[s.c.of(a)] = len(code)
 	return s.evmState.SetCode(s.c.of(a), code, why)
 }
 

@@ -132,3 +132,17 @@ func TestCallsToNothingFromAContract(t *testing.T) {
 	r = c.must(c.tx(hexOf(c.deploy(system)), []byte{1}))
 	require.Equal(t, append(word(0), errorString(suite.Standard, "Empty param data in precompiled call")...), r.Output)
 }
+
+// A byte of code costs the same wherever it is created.
+func TestGasOfCreatedCode(t *testing.T) {
+	t.Parallel()
+	c := newTestChain(t)
+	gas := func(size byte) uint64 {
+		// PUSH4 (PUSH1 size PUSH0 RETURN) PUSH0 MSTORE, CREATE(0, 28, 4) STOP
+		code := append(append([]byte{0x63, 0x60}, size), unhex("5ff3"+"5f52"+"6004601c5ff0"+"00")...)
+		r := c.must(c.tx(hexOf(c.deploy(code)), nil))
+		require.Equal(t, StatusNone, r.Status)
+		return r.GasUsed
+	}
+	require.EqualValues(t, 31*createDataGasByte, gas(64)-gas(33)) // both take two words of memory
+}

@@ -167,10 +167,15 @@ type testChain struct {
 	nonce atomic.Int64
 }
 
-func testConfig(t testing.TB) Config {
+func testConfig(t testing.TB) Config { return testConfigOf(t, suite.Standard) }
+
+func testConfigOf(t testing.TB, s suite.Suite) Config {
 	genesis := DefaultGenesis()
-	genesis.Sealers = []Sealer{{PublicKey: nodeKeyOf(testKey(0)).PublicKey()}}
-	return Config{Genesis: genesis, DataDir: t.TempDir(), NodeKeys: []*suite.Key{nodeKeyOf(testKey(0))}, MinSealTime: -1}
+	genesis.Suite = s
+	key, err := suite.NewKey(s, [32]byte(crypto.FromECDSA(testKey(0))))
+	require.NoError(t, err)
+	genesis.Sealers = []Sealer{{PublicKey: key.PublicKey()}}
+	return Config{Genesis: genesis, DataDir: t.TempDir(), NodeKeys: []*suite.Key{key}, MinSealTime: -1}
 }
 
 // newTestChain starts a chain that makes blocks at once; change may alter that.

@@ -1,12 +1,15 @@
 package devchain
 
 import (
+	"context"
 	"encoding/hex"
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/core/tracing"
 	"github.com/stretchr/testify/require"
 
 	"github.com/bcosgate/bcosgate/devchain/suite"
@@ -177,4 +180,57 @@ func TestGMGenesis(t *testing.T) {
 	require.Equal(t, "0xe78722fe4f6211b0e9d88e45b8082c4b66b20e05b2b4c4862ac0eedcc4285623", g.Hash().Hex())
 	g.Suite = 2
 	require.ErrorContains(t, g.Validate(), "suite 2")
+}
+
+// The end of its context ends a read on a GM chain, where all messages are followed.
+func TestGMCallIsCanceled(t *testing.T) {
+	t.Parallel()
+	c, err := Open(testConfigOf(t, suite.GM))
+	require.NoError(t, err)
+	defer func() { require.NoError(t, c.Close()) }()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	start := time.Now()
+	_, err = c.Call(ctx, CallArgs{Input: unhex("5b600056")})
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.Less(t, time.Since(start), 3*time.Second)
+}
+
+// A contract of a GM chain sees SM3 also of its code, of what it never wrote to
+// memory, and of nothing; and a slot that a hash names is one slot.
+func TestGMHashesInContracts(t *testing.T) {
+	t.Parallel()
+	c, err := Open(testConfigOf(t, suite.GM))
+	require.NoError(t, err)
+	defer func() { require.NoError(t, c.Close()) }()
+	st := executionOn(t, c)
+	run := func(code string) []byte {
+		at := common.Address{9}
+		st.state.SetCode(at, unhex(code), tracing.CodeChangeUnspecified)
+		out := st.run(message{to: &at})
+		require.Equal(t, StatusNone, out.status)
+		return out.output
+	}
+	hash := func(data []byte) []byte { h := suite.GM.Hash(data); return h[:] }
+	const answer = "5f5260205ff3" // what is on the stack
+	require.Equal(t, hash(nil), run("5f5f20"+answer))
+	require.Equal(t, hash(nil), run("5f62ffffff20"+answer), "nothing, far away")
+	require.Equal(t, hash(make([]byte, 100)), run("6064603220"+answer), "memory that is not there yet")
+	require.Equal(t, hash(hash(nil)), run("5f5f205f5260205f20"+answer))
+	require.Equal(t, word(7), run("60075f5f2055"+"5f5f2054"+answer), "SSTORE and SLOAD behind KECCAK256")
+	code := "303f" + answer
+	require.Equal(t, hash(unhex(code)), run(code), "EXTCODEHASH")
+	require.Equal(t, common.LeftPadBytes(hash(nil)[:1], 32), run("5f5f2060f81c"+answer))
+}
+
+func executionOn(t *testing.T, c *Chain) *execution {
+	t.Helper()
+	v, err := c.look()
+	require.NoError(t, err)
+	w, err := newWorld(v, c.codes)
+	require.NoError(t, err)
+	x := newExecution(blockEnv{suite: suite.GM, builtIns: c.builtIns, settings: v.reading, number: 1, getHash: blockHashes(v)}, w)
+	t.Cleanup(func() { x.close() })
+	c.letGo(v)
+	return x
 }

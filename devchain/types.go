@@ -166,7 +166,8 @@ type Result struct {
 }
 
 // CallArgs is a read: nothing is written. To and Input are those of the
-// contract; To is a text as in a transaction, and empty calls nothing.
+// contract; To is a text as in a transaction, and empty runs Input as the code of
+// a deployment, which shows only whether it fails.
 // With Sign, a signature over the hash of To without 0x ‖ Input in the form of a
 // transaction's, its account is the sender, else it is From.
 type CallArgs struct {
@@ -174,9 +175,8 @@ type CallArgs struct {
 	Input []byte
 	Sign  []byte
 
-	From   common.Address
-	Value  *big.Int // nil is 0
-	Create bool     // an empty To runs Input as the code of a deployment
+	From  common.Address
+	Value *big.Int // nil is 0
 }
 
 // CallResult is the answer to a read, made on the state of block BlockNumber.

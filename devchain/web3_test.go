@@ -355,7 +355,7 @@ func TestCallForTheWeb3Port(t *testing.T) {
 	got, err = c.Call(t.Context(), CallArgs{To: hexOf(at), From: from, Value: big.NewInt(1_000_001)})
 	require.NoError(t, err)
 	require.Equal(t, StatusNotEnoughCash, got.Status)
-	got, err = c.Call(t.Context(), CallArgs{Input: initCode(storeCode), Create: true})
+	got, err = c.Call(t.Context(), CallArgs{Input: initCode(storeCode)})
 	require.NoError(t, err)
 	require.Equal(t, StatusNone, got.Status)
 	require.Empty(t, got.Output)

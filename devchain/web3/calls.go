@@ -54,7 +54,7 @@ func (s *Server) execute(ctx context.Context, c call, args devchain.CallArgs) (d
 // parseCall reads the call object. Its prices and its gas are without effect, but
 // gas must be a number.
 func parseCall(v json.RawMessage) (devchain.CallArgs, error) {
-	args := devchain.CallArgs{Create: true} // of an empty To
+	var args devchain.CallArgs
 	if nodejson.IsNull(v) || v[0] != '{' {
 		return args, &fault{Code: codeInvalidParams, Message: "Invalid call request!"}
 	}

@@ -63,7 +63,7 @@ func (c *creations) hooks(calls *systemCalls) *tracing.Hooks {
 	return &tracing.Hooks{
 		OnEnter: func(depth int, typ byte, from, to common.Address, input []byte, _ uint64, _ *big.Int) {
 			c.onEnter(depth, typ, from, to, input)
-			calls.onEnter(vm.OpCode(typ), from, to)
+			calls.onEnter(depth, vm.OpCode(typ), from, to, input)
 		},
 		OnOpcode: c.onOpcode,
 	}

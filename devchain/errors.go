@@ -54,6 +54,12 @@ const (
 	StatusPrecompiledError Status = 15
 	StatusRevert           Status = 16
 
+	StatusPermissionDenied  Status = 18
+	StatusContractFrozen    Status = 21
+	StatusAccountFrozen     Status = 22
+	StatusAccountAbolished  Status = 23
+	StatusContractAbolished Status = 24
+
 	StatusNonceCheckFail      Status = 10000
 	StatusBlockLimitCheckFail Status = 10001
 	StatusTxPoolIsFull        Status = 10002
@@ -86,6 +92,16 @@ func (s Status) String() string {
 		return "StackUnderflow"
 	case StatusPrecompiledError:
 		return "PrecompiledError"
+	case StatusPermissionDenied:
+		return "PermissionDenied"
+	case StatusContractFrozen:
+		return "ContractFrozen"
+	case StatusAccountFrozen:
+		return "AccountFrozen"
+	case StatusAccountAbolished:
+		return "AccountAbolished"
+	case StatusContractAbolished:
+		return "ContractAbolished"
 	case StatusRevert:
 		return "RevertInstruction"
 	case StatusNonceCheckFail:

@@ -83,6 +83,15 @@ func errorString(s suite.Suite, text string) []byte {
 	return out
 }
 
+// panicOutput is the ABI form of Panic(uint256).
+func panicOutput(s suite.Suite, code byte) []byte {
+	out := make([]byte, 4+32)
+	selector := s.Selector("Panic(uint256)")
+	copy(out, selector[:])
+	out[4+31] = code
+	return out
+}
+
 const callAddressText = "Call address error."
 
 // noCode is what an account without code does when a contract calls it: it takes

@@ -39,6 +39,7 @@ type outcome struct {
 	status  Status
 	gasUsed uint64
 	output  []byte
+	denied  bool // nothing was run: it is not permitted
 }
 
 // execution runs messages on one state, one after another.
@@ -71,6 +72,9 @@ func (x *execution) close() { x.evm.Release() }
 // run executes one message. The state keeps the changes of a success and no
 // change of a failure, in its journal; logs likewise.
 func (x *execution) run(m message) outcome {
+	if why := x.denial(m); why != 0 {
+		return denied(x.env.suite, why, m.input)
+	}
 	value, ok := x.affordable(m)
 	if !ok {
 		return outcome{status: StatusNotEnoughCash, output: errorString(x.env.suite, "Account balance is not enough!")}
@@ -78,10 +82,13 @@ func (x *execution) run(m message) outcome {
 	x.state.begin(m.from)
 	snapshot := x.state.Snapshot()
 	x.watch.begin()
+	// Hashes of GM chains have to be followed, and calls where permissions are checked.
+	x.watch.system = x.env.suite == suite.GM || x.env.settings.AuthCheck
 	var out outcome
-	if x.env.suite == suite.GM { // its hashes have to be followed
-		out = x.runFollowed(m, value)
-	} else if out = x.runOn(x.evm, m, value); x.watch.system || x.watch.creates && !m.web3 {
+	if !x.watch.system {
+		out = x.runOn(x.evm, m, value)
+	}
+	if x.watch.system || x.watch.creates && !m.web3 {
 		x.state.RevertToSnapshot(snapshot)
 		snapshot = x.state.Snapshot()
 		out = x.runFollowed(m, value)
@@ -273,6 +280,9 @@ func (x *execution) apply(tx *Transaction, index int) *Receipt {
 	}
 	if price := x.env.settings.GasPrice; tx.Version >= 1 && !price.IsZero() {
 		r.EffectiveGasPrice = price.Hex()
+	}
+	if out.denied && m.to == nil {
+		r.ContractAddress = &common.Address{} // a node takes it for a deployment that went well
 	}
 	if out.status == StatusNone {
 		if m.to == nil {

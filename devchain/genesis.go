@@ -46,6 +46,7 @@ type Genesis struct {
 	Version          string // compatibility version, for example "3.16.0"
 	GasLimit         uint64 // of every transaction
 	AuthAdminAccount string // as written in the file
+	AuthCheck        bool   // permissions are checked from the start
 	SerialExecute    bool
 	Sealers          []Sealer // any order; the chain sorts them by node id
 }
@@ -141,7 +142,7 @@ func (g Genesis) Text() string {
 	line("gaslimit:%d", g.GasLimit)
 	line("[executor]")
 	line("iswasm: 0")
-	line("isAuthCheck:0")
+	line("isAuthCheck:%d", flag(g.AuthCheck))
 	line("authAdminAccount:%s", g.AuthAdminAccount)
 	line("isSerialExecute:%d", flag(g.SerialExecute))
 	line("epochSealerNum:%d", g.EpochSealerNum)

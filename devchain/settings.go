@@ -63,7 +63,7 @@ func (g Genesis) tables(version uint32) []flatstate.Change {
 			"tx_gas_price":            "0x0",
 			"consensus_leader_period": strconv.FormatUint(g.LeaderPeriod, 10),
 			"compatibility_version":   g.Version,
-			"auth_check_status":       "0",
+			"auth_check_status":       strconv.Itoa(flag(g.AuthCheck)),
 			"web3_chain_id":           strconv.FormatUint(g.Web3ChainID, 10),
 			"executor_version":        "1",
 			"balance_transfer":        "1",

@@ -55,6 +55,8 @@ func failure(s suite.Suite, err error) (Status, []byte) {
 		return StatusPrecompiledError, errorString(s, refused.Text)
 	case errors.As(err, &reverted) && reverted.Text != "":
 		return StatusRevert, errorString(s, reverted.Text)
+	case reverted != nil && reverted.Panic != 0:
+		return StatusRevert, panicOutput(s, reverted.Panic)
 	}
 	return StatusRevert, nil
 }
@@ -83,8 +85,9 @@ type systemCalls struct {
 	creations *creations
 	contracts vm.PrecompiledContracts
 
-	kind vm.OpCode // of the call that was entered last
-	from common.Address
+	kind    vm.OpCode // of the call that was entered last
+	from    common.Address
+	blocked *common.Address // whose place a deniedCall has
 }
 
 func newSystemCalls(x *execution, m message, c *creations) *systemCalls {
@@ -99,18 +102,19 @@ func newSystemCalls(x *execution, m message, c *creations) *systemCalls {
 
 // hooks follow the calls of a message, and nothing else.
 func (s *systemCalls) hooks() *tracing.Hooks {
-	return &tracing.Hooks{OnEnter: func(depth int, typ byte, from, to common.Address, _ []byte, _ uint64, _ *big.Int) {
+	return &tracing.Hooks{OnEnter: func(depth int, typ byte, from, to common.Address, input []byte, _ uint64, _ *big.Int) {
 		if depth > 0 {
 			s.creations.calls++
 		}
-		s.onEnter(vm.OpCode(typ), from, to)
+		s.onEnter(depth, vm.OpCode(typ), from, to, input)
 	}}
 }
 
 // onEnter notes a call, and makes the account a built-in contract when it stands
 // for one.
-func (s *systemCalls) onEnter(kind vm.OpCode, from, to common.Address) {
+func (s *systemCalls) onEnter(depth int, kind vm.OpCode, from, to common.Address, input []byte) {
 	s.kind, s.from = kind, s.creations.of(from)
+	s.permit(depth, kind, to, input)
 	if _, known := s.contracts[to]; known || kind == vm.CREATE || kind == vm.CREATE2 {
 		return
 	}

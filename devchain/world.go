@@ -6,6 +6,7 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/state"
 	"github.com/ethereum/go-ethereum/core/tracing"
+	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/params"
 	"github.com/holiman/uint256"
 
@@ -112,6 +113,10 @@ func (s systemState) Balance(a common.Address) *uint256.Int         { return s.w
 
 func (s systemState) SetCode(a common.Address, code []byte) {
 	s.w.SetCode(a, code, tracing.CodeChangeUnspecified)
+}
+
+func (s systemState) Emit(at common.Address, topics []common.Hash, data []byte) {
+	s.w.AddLog(&types.Log{Address: at, Topics: topics, Data: data})
 }
 
 func (s systemState) SetBalance(a common.Address, n *uint256.Int) {

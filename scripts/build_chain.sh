@@ -29,6 +29,8 @@ Makes a chain of N nodes on each IP.
   -g GROUP           group id: letters, digits and _ (default group0)
   -I CHAIN           chain id: letters, digits and _ (default chain0)
   -v VERSION         compatibility version, for example v3.16.0 (the default)
+  -a ADDRESS         auth mode: permissions are checked, and the account with this address
+                     (0x and 40 hex digits) is the first governor. Default: no auth mode.
   -d DIR             folder of an existing CA, with ca.crt and ca.key, to issue the
                      certificates with. Default: a new CA is made.
   -s                 a GM chain: SM3 hashes, SM2 signatures and keys. The RPC port has standard
@@ -55,11 +57,10 @@ wrong() { fail "$* (see -h)"; }
 
 # ---- options ----------------------------------------------------------------
 
-layout= ports=30300,20200 output=nodes binary= group=group0 chain=chain0 version=v3.16.0 ca_from= gm=false
+layout= ports=30300,20200 output=nodes binary= group=group0 chain=chain0 version=v3.16.0 ca_from= gm=false auth=false admin=
 
 refuse() {
     case $1 in
-        a) fail "-a: auth mode is not supported yet" ;;
         w) fail "-w: WebAssembly is not supported" ;;
         C) fail "-C: only a new chain can be made here; for expand, modify or generate_cert use the official script" ;;
         V) fail "-V: only the Air edition is supported, which is the default" ;;
@@ -70,7 +71,7 @@ refuse() {
 }
 
 case ${1-} in --help) usage; exit 0 ;; esac
-while getopts ':l:p:o:e:g:I:v:d:hsaC:wR:k:c:n:N:u:HDEmi:M:t:L:z6T:G:V:y:r:' option; do
+while getopts ':l:p:o:e:g:I:v:d:hsa:C:wR:k:c:n:N:u:HDEmi:M:t:L:z6T:G:V:y:r:' option; do
     case $option in
         l) layout=$OPTARG ;;
         p) ports=$OPTARG ;;
@@ -81,8 +82,9 @@ while getopts ':l:p:o:e:g:I:v:d:hsaC:wR:k:c:n:N:u:HDEmi:M:t:L:z6T:G:V:y:r:' opti
         v) version=$OPTARG ;;
         d) ca_from=$OPTARG ;;
         s) gm=true ;;
+        a) auth=true admin=$OPTARG ;;
         h) usage; exit 0 ;;
-        :) case $OPTARG in [lpoegIvd]) wrong "-$OPTARG needs a value" ;; *) refuse "$OPTARG" ;; esac ;;
+        :) case $OPTARG in [lpoegIvda]) wrong "-$OPTARG needs a value" ;; *) refuse "$OPTARG" ;; esac ;;
         '?') [ "$OPTARG" != - ] || wrong "options have one letter here"
              wrong "unknown option -$OPTARG" ;;
         *) refuse "$option" ;;
@@ -114,6 +116,10 @@ is_id() { case $1 in '' | *[!0-9A-Za-z_]*) return 1 ;; esac; }
 
 [ -n "$layout" ] || wrong "-l is required, for example -l 127.0.0.1:4"
 is_id "$group" || wrong "-g '$group': a group id has letters, digits and _ only"
+if [ "$auth" = true ]; then
+    case ${admin#0x} in "$admin" | *[!0-9a-fA-F]*) admin= ;; esac
+    [ ${#admin} -eq 42 ] || wrong "-a: an account is 0x and 40 hex digits"
+fi
 is_id "$chain" || wrong "-I '$chain': a chain id has letters, digits and _ only"
 
 version=${version#v}
@@ -247,7 +253,7 @@ else
     "$tool" cert ca --out "$chain_dir/ca" || fail "the CA could not be made"
 fi
 # Nodes from 3.3.0 on want an administrator in the genesis file, also without auth mode.
-admin=$("$tool" cert account --sm=$gm --out "$chain_dir/ca/accounts") || fail "the administrator's account could not be made"
+[ -n "$admin" ] || admin=$("$tool" cert account --sm=$gm --out "$chain_dir/ca/accounts") || fail "the administrator's account could not be made"
 
 issue() { "$tool" cert issue --ca "$chain_dir/ca" --name "$1" --out "$2" || fail "a certificate could not be issued"; }
 
@@ -284,7 +290,7 @@ fill() {
     done
 }
 
-fill SM_CRYPTO="$gm" GROUP="$group" CHAIN="$chain" VERSION="$version" ADMIN="$admin" SEALERS="$(cat "$sealers")" \
+fill SM_CRYPTO="$gm" GROUP="$group" CHAIN="$chain" VERSION="$version" AUTH="$auth" ADMIN="$admin" SEALERS="$(cat "$sealers")" \
     <"$templates/config.genesis" >"$work/config.genesis"
 
 for host in $hosts; do

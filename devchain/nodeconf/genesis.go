@@ -25,8 +25,8 @@ var (
 )
 
 // ReadGenesis reads a config.genesis. Unknown keys are left alone; what is known
-// to the real node but not available here (WebAssembly, auth
-// mode, the classic executor, features) is refused by name. The error is *Error
+// to the real node but not available here (WebAssembly, the classic executor,
+// features) is refused by name. The error is *Error
 // and lists everything that is wrong.
 func ReadGenesis(path string) (Genesis, error) {
 	f, err := open(path)
@@ -35,7 +35,6 @@ func ReadGenesis(path string) (Genesis, error) {
 	}
 	for _, refused := range [][3]string{
 		{"executor", "is_wasm", "WebAssembly is not available: set false"},
-		{"executor", "is_auth_check", "auth mode is not available: set false"},
 	} {
 		if f.boolean(refused[0], refused[1], false) {
 			f.note(refused[0], refused[1], "true", refused[2])
@@ -58,6 +57,7 @@ func ReadGenesis(path string) (Genesis, error) {
 	g.Version = f.version()
 	g.GasLimit = f.count("tx", "gas_limit", 3_000_000_000, 100_000, math.MaxInt64)
 	g.AuthAdminAccount = f.text("executor", "auth_admin_account", "")
+	g.AuthCheck = f.boolean("executor", "is_auth_check", false)
 	g.SerialExecute = f.boolean("executor", "is_serial_execute", true)
 	if v := f.text("executor", "version", "0"); v == "0" {
 		f.note("executor", "version", v, "the classic executor is not available: set version=1")

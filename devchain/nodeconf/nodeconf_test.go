@@ -188,7 +188,6 @@ func TestReadGenesisRefusesWhatItCannotDoAndWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ old, new, want string }{
 		{"is_wasm=false", "is_wasm=true", "[executor] is_wasm=true: WebAssembly is not available"},
-		{"is_auth_check=false", "is_auth_check=true", "[executor] is_auth_check=true: auth mode is not available"},
 		{"group_id=group0", "group_id=gr oup", "[chain] group_id=gr oup: must be letters"},
 		{"block_tx_count_limit=1000", "block_tx_count_limit=0", "[consensus] block_tx_count_limit=0: must be between 1"},
 		{"chain_id=20200", "chain_id=4294967296", "[web3] chain_id=4294967296: must be between 0 and 4294967295"},

@@ -82,7 +82,7 @@ func (s *Server) nodeInfo() nodeInfo {
 		SMCryptoType       bool       `json:"smCryptoType"`
 	}{
 		BinaryInfo: binaryInfo{Platform: serverName, Version: behavesAs}, ChainID: s.genesis.ChainID, GroupID: s.genesis.GroupID,
-		IsSerialExecute: s.genesis.SerialExecute, NodeID: s.cfg.Node.ID, NodeName: s.cfg.Node.ID,
+		IsAuthCheck: s.genesis.AuthCheck, IsSerialExecute: s.genesis.SerialExecute, NodeID: s.cfg.Node.ID, NodeName: s.cfg.Node.ID,
 		SMCryptoType: s.genesis.Suite == suite.GM,
 	})
 	return nodeInfo{

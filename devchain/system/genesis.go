@@ -31,7 +31,7 @@ func (g Genesis) Write(store Store) {
 		writeSetting(store, flag, Setting{Value: "1"})
 	}
 	writeNodes(store, g.Nodes)
-	store.Set(governorTable, hexText(g.Governor), "1")
+	committeeRow{Governors: []governor{{g.Governor, 1}}}.write(store)
 	for _, table := range []string{configTable, nodeTable} {
 		store.Set(tableList, table, "value")
 	}

@@ -1,6 +1,7 @@
 package system
 
 import (
+	"fmt"
 	"maps"
 	"testing"
 
@@ -17,6 +18,7 @@ type fakeState struct {
 	*tables.Tables
 	accounts map[common.Address]fakeAccount
 	saved    []savedState
+	logs     []string
 }
 
 type fakeAccount struct {
@@ -51,6 +53,10 @@ func (s *fakeState) SetBalance(a common.Address, n *uint256.Int) {
 	account := s.accounts[a]
 	account.balance = *n
 	s.accounts[a] = account
+}
+
+func (s *fakeState) Emit(at common.Address, topics []common.Hash, data []byte) {
+	s.logs = append(s.logs, fmt.Sprintf("%x %x %x", at, topics, data))
 }
 
 func (s *fakeState) Snapshot() int {

@@ -107,8 +107,6 @@ func checkLimits(key string, n int64) error {
 	switch {
 	case key == keyAuthCheck && n > math.MaxUint8:
 		return refuse("Invalid status value, must less than %d", math.MaxUint8)
-	case key == keyAuthCheck && n != 0:
-		return refuse("auth_check_status %d is not available on a development chain, only 0", n)
 	case key == keyExecutor && n != 1:
 		return refuse("executor_version %d is not available on a development chain, only 1", n)
 	}

@@ -27,11 +27,11 @@ type Accounts interface {
 	SetBalance(common.Address, *uint256.Int)
 }
 
-// State is what the contracts work on. Snapshot and Revert cover the store and
-// the accounts.
+// State is what the contracts work on. Snapshot and Revert cover all of it.
 type State interface {
 	Store
 	Accounts
+	Emit(at common.Address, topics []common.Hash, data []byte) // a log
 	Snapshot() int
 	Revert(snapshot int)
 }
@@ -66,7 +66,10 @@ func (r *Refused) Error() string { return "system contract: " + r.Text }
 // Reverted is the failure of a contract that is code on a node, as the committee
 // is. A node answers with status 16 (RevertInstruction) and Text as Error(string),
 // or with nothing when it is empty.
-type Reverted struct{ Text string }
+type Reverted struct {
+	Text  string
+	Panic byte // code of a Panic(uint256) instead, when not 0
+}
 
 func (r *Reverted) Error() string { return "system contract reverted: " + r.Text }
 
@@ -133,13 +136,15 @@ func New(hash Hash) *Contracts {
 		groupSigAt:      c.groupSig(),
 		ringSigAt:       c.ringSig(),
 		zkpAt:           c.zkp(),
-		committeeAt:     c.committee(),
+		committeeAt:     c.committeeManager(),
 		contractAuthAt:  c.contractAuth(),
 		accountManageAt: c.accountManager(),
 		accountAt:       c.account(),
 	} {
 		c.contracts[Address(at)] = &impl
 	}
+	committee, proposals := c.committee(), c.proposals()
+	c.contracts[c.child("1")], c.contracts[c.child("2")] = &committee, &proposals
 	return c
 }
 

@@ -29,7 +29,7 @@ import (
 // the two works out the other verifies.
 func TestGMChainEndToEnd(t *testing.T) {
 	t.Parallel()
-	home := startable(t, 1, "-s")
+	home := startable(t, 2, "-s")
 	node := filepath.Join(home, "node0")
 	genesis, err := nodeconf.ReadGenesis(filepath.Join(node, "config.genesis"))
 	require.NoError(t, err)

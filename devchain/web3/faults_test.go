@@ -44,7 +44,7 @@ func (w *world) try(ctx context.Context, body string) (string, error) {
 
 func (w *world) socket() *websocket.Conn {
 	w.t.Helper()
-	ws, _, err := websocket.Dial(w.t.Context(), "ws"+strings.TrimPrefix(w.url, "http"), nil) //nolint:bodyclose // the connection has it
+	ws, _, err := websocket.Dial(w.t.Context(), "ws"+strings.TrimPrefix(w.url, "http"), nil)
 	require.NoError(w.t, err)
 	w.t.Cleanup(func() { _ = ws.CloseNow() })
 	return ws

@@ -133,7 +133,7 @@ func TestHTTP(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, resp.Body.Close())
 	require.Contains(t, string(text), "Parse json failed")
-	_, err = do(http.MethodPost, strings.Repeat(" ", 101)) //nolint:bodyclose // there is none
+	_, err = do(http.MethodPost, strings.Repeat(" ", 101))
 	require.Error(t, err, "a message that is too long ends the connection")
 	require.Contains(t, w.post(strings.Repeat(" ", 100)), "Parse json failed")
 
@@ -234,10 +234,10 @@ func TestNewHeads(t *testing.T) {
 	w := newWorld(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	ws, resp, err := websocket.Dial(ctx, "ws"+strings.TrimPrefix(w.url, "http"), nil) //nolint:bodyclose // the connection has it
+	ws, resp, err := websocket.Dial(ctx, "ws"+strings.TrimPrefix(w.url, "http"), nil)
 	require.NoError(t, err)
 	require.Equal(t, http.StatusSwitchingProtocols, resp.StatusCode)
-	defer ws.CloseNow() //nolint:errcheck // the server has closed it
+	defer ws.CloseNow()
 	exchange := func(request string) (answer struct {
 		Result json.RawMessage
 		Error  *fault

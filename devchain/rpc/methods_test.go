@@ -193,7 +193,8 @@ func TestCallReadsAndFailsAsANodeDoes(t *testing.T) {
 	contract := w.deploy().Hex()
 	require.Equal(t, `{"blockNumber":1,"output":"0x","status":0}`, e.result("call", "group0", "", contract, "0x01"))
 	require.Equal(t, `{"blockNumber":1,"output":"0x","status":0}`, e.result("call", "group0", "", contract[2:], "01"))
-	require.Equal(t, `{"blockNumber":1,"output":"0x","status":0}`, e.result("call", "group0", "", "", "0x01"), "no deployment")
+	require.Equal(t, `{"blockNumber":1,"output":"0x","status":0}`, e.result("call", "group0", "", "", "0x6d4ce63c"), "it runs as a deployment")
+	require.Contains(t, e.result("call", "group0", "", "", "0x01"), `"status":14`)
 	require.Contains(t, e.result("call", "group0", "", "dead", "0x01"), `"status":16`)
 	require.Equal(t, "1", e.result("getBlockNumber", "group0", ""), "a call writes nothing")
 	for _, c := range []struct{ to, data, want string }{

@@ -44,8 +44,7 @@ type builtIns struct {
 	contracts vm.PrecompiledContracts // of the EVM
 	system    *system.Contracts
 	isSystem  map[common.Address]bool
-	addresses []common.Address // of all
-	noCode    []byte           // stands for the code of accounts without code
+	noCode    []byte // stands for the code of accounts without code
 }
 
 func newBuiltIns(s suite.Suite) *builtIns {
@@ -60,10 +59,6 @@ func newBuiltIns(s suite.Suite) *builtIns {
 	}
 	for _, addr := range b.system.Addresses() {
 		b.isSystem[addr] = true
-		b.addresses = append(b.addresses, addr)
-	}
-	for addr := range b.contracts {
-		b.addresses = append(b.addresses, addr)
 	}
 	return b
 }

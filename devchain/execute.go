@@ -134,7 +134,7 @@ func (x *execution) runFollowed(m message, value *uint256.Int) outcome {
 }
 
 func (x *execution) runOn(evm *vm.EVM, m message, value *uint256.Int) outcome {
-	x.state.Prepare(x.rules, m.from, common.Address{}, m.to, x.env.builtIns.addresses, nil)
+	x.state.Prepare(x.rules, m.from, common.Address{}, m.to, nil, nil) // no list: all accesses cost the same
 	evm.SetTxContext(vm.TxContext{Origin: m.from, GasPrice: x.env.settings.GasPrice})
 	if m.to == nil {
 		return x.deploy(evm, m, value)

@@ -1,6 +1,7 @@
 package system
 
 import (
+	"bytes"
 	"strings"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -86,7 +87,7 @@ func keysOf(store Store, table string, valid func(key string) bool, offset, coun
 const boundPrefix = "[PRECOMPILED]"
 
 // Bound reports whether an account with this code is a table or the like, see RunBound.
-func Bound(code []byte) bool { return strings.HasPrefix(string(code), boundPrefix) }
+func Bound(code []byte) bool { return bytes.HasPrefix(code, []byte(boundPrefix)) }
 
 func boundCode(contract uint32, path string) []byte {
 	return []byte(boundPrefix + "," + hexText(Address(contract)) + "," + path)

@@ -52,9 +52,9 @@ type node struct {
 	startTime time.Duration
 }
 
-// start starts the node and returns when its port is open.
+// start starts the node and returns when its port is open. The end of ctx kills it.
 func (c builtChain) start(ctx context.Context) (*node, error) {
-	n := &node{cmd: exec.Command("../fisco-bcos", "-c", "config.ini", "-g", "config.genesis")}
+	n := &node{cmd: exec.CommandContext(ctx, "../fisco-bcos", "-c", "config.ini", "-g", "config.genesis")}
 	n.cmd.Dir = c.nodeDir
 	n.cmd.Stdout, n.cmd.Stderr = &n.output, &n.output
 	begin := time.Now()

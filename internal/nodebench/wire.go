@@ -39,6 +39,7 @@ func dialWire(ctx context.Context, address string, config *tls.Config) (*wire, e
 	if err != nil {
 		return nil, errors.Join(err, w.close())
 	}
+	_ = answer.Body.Close() // it has none
 	if answer.StatusCode != http.StatusSwitchingProtocols {
 		return nil, errors.Join(fmt.Errorf("the node answers the upgrade with %s", answer.Status), w.close())
 	}

@@ -36,7 +36,7 @@ func TestJavaSDK(t *testing.T) {
 
 	saw := program.run(t, order{
 		Node: node.address, Certs: node.certs, Group: "group0", Code: hex.EncodeToString(evidence.Bytecode), ABI: evidence.ABI.JSON(),
-		Count: theirSends, Hashes: ours,
+		Count: theirSends, Hashes: ours, Table: "interop",
 	})
 	require.Equal(t, "chain0", saw.Chain)
 	require.Equal(t, 2, saw.NegotiatedProtocol)
@@ -44,6 +44,7 @@ func TestJavaSDK(t *testing.T) {
 	ledger := readLedger(t, client)
 	t.Run("sent", func(t *testing.T) { requireSent(t, ledger, saw) })
 	t.Run("events", func(t *testing.T) { requireEvents(t, ledger, saw) })
+	t.Run("table", func(t *testing.T) { requireTable(t, saw) })
 	t.Run("read back", func(t *testing.T) { requireReadBack(t, ledger, ours, saw) })
 	t.Run("blocks", func(t *testing.T) { requireBlocks(t, ledger, saw) })
 }
@@ -147,6 +148,14 @@ func requireEvents(t *testing.T, l ledger, saw report) {
 			TransactionHash: sent.SignedHash, BlockNumber: receipt.BlockNumber, Address: log.Address, Topics: log.Topics, Data: log.Data.String(),
 		}, pushed[sent.SignedHash])
 	}
+}
+
+// requireTable wants what the SDK's service for tables says on a node.
+func requireTable(t *testing.T, saw report) {
+	require.Equal(t, map[string]string{
+		"create": "0", "createAgain": "-50001", "set": "1", "setOther": "1", "change": "1",
+		"first": "one", "second": "two", "desc key_field": "id", "desc value_field": "item",
+	}, saw.Table)
 }
 
 // requireReadBack wants what either client sent read by the SDK as by us, and the hashes

@@ -21,6 +21,7 @@ import (
 const behavesAs = "3.16.4"
 
 func main() {
+	saveMemory()
 	signals := []os.Signal{syscall.SIGTERM}
 	// Started in the background (start_all.sh), it is not for Ctrl-C at the
 	// terminal, and asking for the signal would undo that.

@@ -83,7 +83,7 @@ func serve(ctx context.Context, config, genesisFile string, extras extras, stdou
 	if err := others.listen(ctx); err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	web3, err := openWeb3(ctx, node, chain, others.up, log)
+	web3, err := openWeb3(ctx, node, chain, controls.faults, others.up, log)
 	if err != nil {
 		return errors.Join(err, listener.Close(), others.close())
 	}

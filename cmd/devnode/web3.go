@@ -8,6 +8,7 @@ import (
 	"net"
 
 	"github.com/bcosgate/bcosgate/devchain"
+	"github.com/bcosgate/bcosgate/devchain/faults"
 	"github.com/bcosgate/bcosgate/devchain/nodeconf"
 	"github.com/bcosgate/bcosgate/devchain/web3"
 )
@@ -21,21 +22,21 @@ type web3Port struct {
 
 // openWeb3 takes the port; nil when the node has none. Nothing is answered yet. Up
 // counts the nodes that are up.
-func openWeb3(ctx context.Context, node nodeconf.Node, chain *devchain.Chain, up func() int, log *slog.Logger) (*web3Port, error) {
+func openWeb3(ctx context.Context, node nodeconf.Node, chain *devchain.Chain, struck *faults.Set, up func() int, log *slog.Logger) (*web3Port, error) {
 	if node.Web3 == nil {
 		return nil, nil
 	}
-	port, err := openWeb3Port(ctx, node, chain, up, log)
+	port, err := openWeb3Port(ctx, node, chain, struck, up, log)
 	if err != nil {
 		return nil, fmt.Errorf("%s: [web3_rpc]: %w", node.File, err)
 	}
 	return &port, nil
 }
 
-func openWeb3Port(ctx context.Context, node nodeconf.Node, chain *devchain.Chain, up func() int, log *slog.Logger) (web3Port, error) {
+func openWeb3Port(ctx context.Context, node nodeconf.Node, chain *devchain.Chain, struck *faults.Set, up func() int, log *slog.Logger) (web3Port, error) {
 	port := web3Port{name: node.Name}
 	cfg := web3.Config{
-		Ledger: chain, NodeID: node.NodeID, Peers: up,
+		Ledger: chain, NodeID: node.NodeID, Peers: up, Faults: struck, Name: node.Name,
 		FilterTimeout: node.Web3.FilterTimeout, FilterBlocks: node.Web3.FilterBlocks, BatchLimit: node.Web3.BatchLimit,
 		BodyLimit: node.Web3.BodyLimit, SyncTransaction: node.Web3.SyncTransaction, Logger: log.With("node", node.Name, "port", "web3"),
 	}

@@ -8,6 +8,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/bcosgate/bcosgate/devchain/control"
+	"github.com/bcosgate/bcosgate/devchain/faults"
 )
 
 func TestTheWeb3PortOfANode(t *testing.T) {
@@ -42,4 +45,19 @@ func TestAWeb3PortThatIsTakenIsNamed(t *testing.T) {
 	require.NoError(t, err)
 	nodes, _ := folders(t, 1, 1, "[web3_rpc]\nenable=true\nlisten_port="+port+"\n")
 	require.Contains(t, fails(t, arguments(nodes[0])...), "[web3_rpc]: listen_port cannot be used")
+}
+
+func TestFaultsStrikeTheWeb3Port(t *testing.T) {
+	t.Parallel()
+	nodes, _ := folders(t, 1, 1, "[web3_rpc]\nenable=true\nlisten_port=0\n[log]\nenable=false\n")
+	r := start(t, append(arguments(nodes[0]), "--control", "127.0.0.1:0"))
+	node, err := control.NewClient(r.control)
+	require.NoError(t, err)
+	defer node.Close()
+	_, err = node.AddFault(t.Context(), faults.Fault{Action: faults.Error, Transport: faults.Web3, Node: "node0", Code: -32005, Message: "broken"})
+	require.NoError(t, err)
+	plain := &http.Client{Timeout: 20 * time.Second}
+	defer plain.CloseIdleConnections()
+	require.Contains(t, ask(t, plain, r.web3[0], "eth_blockNumber"), `"message":"broken"`)
+	require.Contains(t, ask(t, plain, r.web3[0], "eth_blockNumber"), `"result":"0x0"`)
 }

@@ -1,13 +1,11 @@
 package web3
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"math/big"
-	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -20,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bcosgate/bcosgate/devchain"
+	"github.com/bcosgate/bcosgate/devchain/faults"
 )
 
 func testRules() params.Rules { return params.MergedTestChainConfig.Rules(common.Big0, true, 0) }
@@ -283,25 +282,21 @@ func TestNewHeads(t *testing.T) {
 
 func TestStopAnswersWhatIsUnderWay(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(w.url, "http://"))
-	require.NoError(t, err)
-	defer conn.Close()
-	body := `{"jsonrpc":"2.0","id":1,"method":"eth_chainId","params":[]}`
-	_, err = fmt.Fprintf(conn, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", len(body), body[:10])
-	require.NoError(t, err)
-	require.Eventually(t, func() bool { return strings.Contains(w.ask("eth_chainId", "[]"), "0x4ee8") }, 5*time.Second, time.Millisecond)
-	stopped := make(chan error, 1)
-	go func() { stopped <- w.server.Stop(t.Context()) }()
-	_, err = conn.Write([]byte(body[10:]))
-	require.NoError(t, err)
-	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
-	require.NoError(t, err)
-	text, err := io.ReadAll(resp.Body)
-	require.NoError(t, err)
-	require.NoError(t, resp.Body.Close())
-	require.Contains(t, string(text), "0x4ee8")
-	require.NoError(t, <-stopped)
+	w, set := newStruckWorld(t, faults.Fault{Action: faults.Delay, Delay: faults.Duration(200 * time.Millisecond)})
+	type result struct {
+		text string
+		err  error
+	}
+	answered := make(chan result, 1)
+	go func() {
+		text, err := w.try(t.Context(), `{"jsonrpc":"2.0","id":1,"method":"eth_chainId","params":[]}`)
+		answered <- result{text, err}
+	}()
+	require.Eventually(t, func() bool { return !set.Active() }, patience, time.Millisecond, "the request is being served")
+	require.NoError(t, w.server.Stop(t.Context()))
+	got := <-answered
+	require.NoError(t, got.err)
+	require.Contains(t, got.text, "0x4ee8")
 }
 
 func TestConfigIsChecked(t *testing.T) {

@@ -61,7 +61,7 @@ func (c *ctl) faultAdd() *cobra.Command {
 	flags.SortFlags = false
 	flags.StringVar(&f.On, "on", "", "what is struck (default any; sendTransaction for pool-full, block for clock-skew)")
 	flags.StringVar(&transport, "transport", "", "only requests over http, ws or web3")
-	flags.StringVar(&f.Node, "node", "", "only at the node of this name, when the process serves several")
+	flags.StringVar(&f.Node, "node", "", "only at the node of this name")
 	flags.IntVar(&f.Times, "times", 0, "how often at most; -1 is without end (default 1, or without end with --percent)")
 	flags.Float64Var(&f.Percent, "percent", 0, "strike so many of a hundred, drawn by --seed")
 	flags.Uint64Var(&f.Seed, "seed", 0, "the same seed and requests give the same strikes")

@@ -63,7 +63,8 @@ func serve(ctx context.Context, config, genesisFile string, extras extras, stdou
 
 	server, err := rpc.NewServer(rpc.Config{
 		Ledger: chain, Node: id.node, Network: others.network(), TLS: id.serverTLS(node.TLS),
-		ReturnInputParams: node.ReturnInputParams, Faults: controls.faults, Name: node.Name, Logger: log.With("node", node.Name),
+		ReturnInputParams: node.ReturnInputParams, FilterTimeout: node.FilterTimeout, FilterBlocks: node.FilterBlocks,
+		Faults: controls.faults, Name: node.Name, Logger: log.With("node", node.Name),
 	})
 	if err != nil {
 		return fmt.Errorf("%s: %w", node.File, err)

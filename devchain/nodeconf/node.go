@@ -29,6 +29,9 @@ type Node struct {
 	Cert, Key         string // the node's identity on its port
 	ReturnInputParams bool   // echo input and extraData in answers of sendTransaction
 
+	FilterTimeout time.Duration // how long a filter lives that nobody polls
+	FilterBlocks  int64         // how many blocks one answer of a filter looks at
+
 	P2PListen string   // host:port of [p2p]; port 0 lets the system choose
 	Peers     []string // host:port of the chain's nodes, from nodes.json; none when there is no such file
 
@@ -81,6 +84,8 @@ func ReadNode(path string) (Node, error) {
 	n.Listen = f.address("rpc", "0.0.0.0", 20200, 0)
 	n.TLS = f.enableTLS()
 	n.ReturnInputParams = f.boolean("rpc", "return_input_params", true)
+	n.FilterTimeout = time.Duration(f.number("rpc", "filter_timeout", 300, 1, 86_400)) * time.Second
+	n.FilterBlocks = f.number("rpc", "filter_max_process_block", 10, 1, 1_000_000)
 	n.P2PListen = f.address("p2p", "0.0.0.0", 30300, 0)
 	n.Peers = f.peers(at(at(dir, f.text("p2p", "nodes_path", "./")), f.text("p2p", "nodes_file", "nodes.json")))
 

@@ -11,6 +11,7 @@ const (
 	codeParse          = -32700
 	codeInvalidRequest = -32600
 	codeNoMethod       = -32601
+	codeParams         = -32602
 	codeInternal       = -32603
 	codeNoGroup        = -32000
 	codeNotReady       = -32004

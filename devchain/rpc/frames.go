@@ -2,10 +2,7 @@ package rpc
 
 import (
 	"context"
-	"encoding/binary"
 	"encoding/json"
-	"errors"
-	"fmt"
 
 	"github.com/bcosgate/bcosgate/devchain/faults"
 	"github.com/bcosgate/bcosgate/devchain/nodejson"
@@ -17,39 +14,60 @@ const (
 	highestProtocol = 2
 )
 
-// statusNoSubscriber is the AMOP status "no node has a subscriber" (protocol §7.4).
-const statusNoSubscriber = 3001
-
-var errAMOP = errors.New("AMOP message is cut off")
-
 // receive serves one frame. It does not wait for the ledger; an error ends the
 // session.
 func (s *session) receive(ctx context.Context, f frame) error {
-	if f.Type == typeRPC {
+	if s.owed.settle(f) {
+		return nil
+	}
+	switch f.Type {
+	case typeRPC:
 		s.start(ctx, func() []byte { return s.server.answer(ctx, f.Payload, s.way(f)) })
+		return nil
+	case typeAMOPRequest:
+		topic, err := amopTopic(f.Payload)
+		if err != nil {
+			return err // it stops a real node's WebSocket service
+		}
+		s.start(ctx, func() []byte {
+			return s.server.cfg.Faults.Do(ctx, s.exchange(f, func(context.Context) []byte { return s.request(topic, f) }))
+		})
 		return nil
 	}
 	answered := make(chan struct{})
 	defer close(answered)
 	var failure error
-	message := s.server.cfg.Faults.Do(ctx, faults.Exchange{
-		Point: s.server.point(frameName(f.Type), faults.WebSocket),
-		Line:  s.line(),
-		Serve: func(ctx context.Context) []byte {
-			var message []byte
-			message, failure = s.handle(ctx, f, answered)
-			return message
-		},
-		Damage: damagedFrame,
-	})
+	message := s.server.cfg.Faults.Do(ctx, s.exchange(f, func(ctx context.Context) []byte {
+		var message []byte
+		message, failure = s.handle(ctx, f, answered)
+		return message
+	}))
 	if message != nil {
 		s.send(message, nil)
 	}
 	return failure
 }
 
-// handle serves a frame that is no JSON-RPC request, and gives the answer; nil
-// when there is none. What the answer begins must wait for answered. Types that a
+// exchange is what faults are told of a frame.
+func (s *session) exchange(f frame, serve func(context.Context) []byte) faults.Exchange {
+	return faults.Exchange{
+		Point: s.server.point(frameName(f.Type), faults.WebSocket),
+		Line:  s.line(),
+		Serve: serve, Damage: damagedFrame,
+	}
+}
+
+// request is the answer to an AMOP request; nil when the session ends before.
+func (s *session) request(topic string, f frame) []byte {
+	answer := s.server.amop.request(s.asking, topic, f)
+	if answer == nil {
+		return nil
+	}
+	return answer.bytes()
+}
+
+// handle serves a frame that is answered at once, and gives the answer; nil when
+// there is none. What the answer begins must wait for answered. Types that a
 // client has no business to send are ignored, as a node does.
 func (s *session) handle(ctx context.Context, f frame, answered <-chan struct{}) ([]byte, error) {
 	switch f.Type {
@@ -59,17 +77,14 @@ func (s *session) handle(ctx context.Context, f frame, answered <-chan struct{})
 		return s.subscribe(f, answered)
 	case typeEventUnsubscribe:
 		return s.unsubscribe(f)
-	case typeAMOPRequest:
+	case typeAMOPSubTopic:
+		s.server.amop.add(s, s.owed.subscribe(parseTopicList(f.Payload)))
+	case typeAMOPBroadcast:
 		topic, err := amopTopic(f.Payload)
 		if err != nil {
 			return nil, err
 		}
-		text := fmt.Sprintf("there has no node subscribe this topic, topic: %s", topic)
-		return frame{Type: typeReply, Status: statusNoSubscriber, Seq: f.Seq, Ext: f.Ext, Payload: []byte(text)}.bytes(), nil
-	case typeAMOPBroadcast:
-		// Nobody is subscribed. A damaged one stops a real node's WebSocket service.
-		_, err := amopTopic(f.Payload)
-		return nil, err
+		s.server.amop.broadcast(topic, f)
 	}
 	return nil, nil
 }
@@ -82,19 +97,6 @@ func reply(f frame, payload any) ([]byte, error) {
 	}
 	f.Payload = text
 	return f.bytes(), nil
-}
-
-// amopTopic reads the head of an AMOP payload: 32 bits of version, 16 bits of
-// length, topic.
-func amopTopic(payload []byte) (string, error) {
-	if len(payload) < 6 {
-		return "", errAMOP
-	}
-	n := int(binary.BigEndian.Uint16(payload[4:]))
-	if len(payload) < 6+n {
-		return "", errAMOP
-	}
-	return string(payload[6 : 6+n]), nil
 }
 
 // handshake answers a HANDSHAKE frame (protocol §2.3). What cannot be read stays

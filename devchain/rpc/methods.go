@@ -21,8 +21,7 @@ type method func(ctx context.Context, p params) (any, error)
 // Error lets a fault travel as an error.
 func (f *fault) Error() string { return f.Message }
 
-// methodTable lists every method of this node: the minimum set of protocol §13
-// and getNodeListByType.
+// methodTable lists every method of this node (protocol §3.4).
 func (s *Server) methodTable() map[string]method {
 	return map[string]method{
 		"call":            s.grouped("call", s.call),
@@ -52,6 +51,14 @@ func (s *Server) methodTable() map[string]method {
 		"getGroupInfo":       s.getGroupInfo,
 		"getGroupInfoList":   s.getGroupInfoList,
 		"getGroupNodeInfo":   s.getGroupNodeInfo,
+
+		"newBlockFilter":              s.newBlockFilter,
+		"newPendingTransactionFilter": s.newPendingTransactionFilter,
+		"newFilter":                   s.newFilter,
+		"uninstallFilter":             s.uninstallFilter,
+		"getFilterChanges":            s.getFilterChanges,
+		"getFilterLogs":               s.getFilterLogs,
+		"getLogs":                     s.getLogs,
 	}
 }
 

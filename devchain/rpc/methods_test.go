@@ -311,6 +311,7 @@ func TestARestartedChainGoesOn(t *testing.T) {
 	require.Equal(t, hash, e.result("getBlockHashByNumber", "group0", "", 1))
 	p := e.dial()
 	p.ask(typeEventSubscribe, subscribeText("x", 1, 2, ""))
+	p.next(typeEventSubscribe) // before, the session may be unknown to the notices
 	w.send(&contract, word(1), "")
 	require.Contains(t, string(p.next(typeBlockNotify).Payload), `"blockNumber" : 2,`)
 	_, logs := pushed(t, p.next(typeEventPush)) // a block is announced before its events

@@ -17,6 +17,7 @@ import (
 
 	"github.com/bcosgate/bcosgate/devchain"
 	"github.com/bcosgate/bcosgate/devchain/faults"
+	"github.com/bcosgate/bcosgate/devchain/logfilter"
 )
 
 // Node is how a node appears to clients.
@@ -36,6 +37,11 @@ type Config struct {
 	TLS *tls.Config
 	// ReturnInputParams echoes input and extraData in answers of sendTransaction.
 	ReturnInputParams bool
+
+	// A filter that nobody polls for FilterTimeout is forgotten; 0 is 5 minutes. One
+	// answer looks at FilterBlocks blocks at most; 0 is 10.
+	FilterTimeout time.Duration
+	FilterBlocks  int64
 
 	// A silent WebSocket peer is pinged after PingAfter and given up after
 	// CloseAfter; 0 is 5 s and 10 s, as a node has it.
@@ -64,6 +70,9 @@ func (c Config) Validate() error {
 	if c.PingAfter < 0 || c.CloseAfter < 0 || c.CloseAfter > 0 && c.CloseAfter <= c.PingAfter {
 		errs = append(errs, errors.New("the time of silence before a close must be longer than that before a ping"))
 	}
+	if c.FilterTimeout < 0 || c.FilterBlocks < 0 {
+		errs = append(errs, errors.New("the life of a filter and the blocks in one answer must be positive"))
+	}
 	if c.WriteTimeout < 0 {
 		errs = append(errs, errors.New("the time to accept a message must be positive"))
 	}
@@ -77,9 +86,11 @@ type Server struct {
 	genesis devchain.Genesis
 	log     *slog.Logger
 	methods map[string]method
+	filters map[string]*logfilter.Filters // by the name of the group
 
 	dataVersion uint32 // compatibility version as a number
 	heads       *heads
+	amop        amop
 
 	http     *http.Server
 	listener net.Listener
@@ -123,7 +134,7 @@ func NewServer(cfg Config) (*Server, error) {
 	if s.cfg.Network == nil {
 		s.cfg.Network = alone{s}
 	}
-	s.methods = s.methodTable()
+	s.methods, s.filters = s.methodTable(), s.newFilters()
 	return s, nil
 }
 

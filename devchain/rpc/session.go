@@ -50,12 +50,15 @@ type session struct {
 	slots  chan struct{} // one for each request in work
 	pushes chan struct{} // one for each push in out
 	events subscriptions
+	owed   owed // by the peer, as a subscriber of AMOP topics
 
 	reading atomic.Bool   // the reader waits for the peer, not for us
 	flush   chan struct{} // closed by finish: the writer sends what is left and closes
 	finish  func()
 	ctx     context.Context         // owned by run; ends with the session
 	cancel  context.CancelCauseFunc // ends it; the first cause is the reason
+	asking  context.Context         // of the peer's AMOP requests; ends with drain
+	giveUp  context.CancelFunc      // ends asking
 
 	mu       sync.Mutex
 	draining bool           // guarded by mu; no request may start any more
@@ -66,9 +69,11 @@ type session struct {
 func newSession(ctx context.Context, s *Server, ws *websocket.Conn, conn *activityConn) *session {
 	ws.SetReadLimit(maxMessage)
 	ctx, cancel := context.WithCancelCause(ctx)
+	asking, giveUp := context.WithCancel(ctx)
 	flush := make(chan struct{})
 	return &session{
 		server: s, ws: ws, conn: conn, log: s.log.With("peer", conn.RemoteAddr().String()), ctx: ctx, cancel: cancel,
+		asking: asking, giveUp: giveUp,
 		out:    make(chan outgoing, maxRequests+maxPushes+maxNotices),
 		slots:  make(chan struct{}, maxRequests),
 		pushes: make(chan struct{}, maxPushes),
@@ -93,6 +98,9 @@ func (s *session) run() {
 	owned.Go(func() { s.cancel(s.write(ctx)) })
 	owned.Go(func() { s.cancel(s.keepAlive(ctx)) })
 	s.cancel(s.read(ctx))
+	s.giveUp()
+	s.server.amop.remove(s, s.owed.topics) // only the reader, which has ended, adds any
+	s.owed.end()
 
 	s.mu.Lock()
 	s.draining = true // whatever comes later finds the session closed
@@ -104,7 +112,7 @@ func (s *session) run() {
 	s.log.Debug("session ended", "reason", context.Cause(ctx))
 }
 
-// drain lets the requests in work finish, sends their answers and closes the
+// drain lets the requests in work finish, except AMOP requests, sends their answers and closes the
 // connection with a close frame. It returns early when ctx ends.
 func (s *session) drain(ctx context.Context) {
 	s.mu.Lock()
@@ -114,6 +122,7 @@ func (s *session) drain(ctx context.Context) {
 	if !first {
 		return
 	}
+	s.giveUp() // the answers are up to others
 	finished := make(chan struct{})
 	go func() { // ends with the requests, which end with the session at the latest
 		s.requests.Wait()

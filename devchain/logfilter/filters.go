@@ -18,9 +18,10 @@ const (
 
 // Config of a set of filters. The zero values are a node's.
 type Config struct {
-	Timeout time.Duration // 0 is DefaultTimeout
-	Blocks  int64         // looked at in one answer; 0 is DefaultBlocks
-	Max     int           // 0 is MaxFilters
+	Timeout time.Duration    // 0 is DefaultTimeout
+	Blocks  int64            // looked at in one answer; 0 is DefaultBlocks
+	Max     int              // 0 is MaxFilters
+	Clock   func() time.Time // tells how old a filter is; nil is time.Now
 }
 
 func (cfg Config) withDefaults() Config {
@@ -32,6 +33,9 @@ func (cfg Config) withDefaults() Config {
 	}
 	if cfg.Max <= 0 {
 		cfg.Max = MaxFilters
+	}
+	if cfg.Clock == nil {
+		cfg.Clock = time.Now
 	}
 	return cfg
 }
@@ -97,7 +101,7 @@ func (f *Filters) add(one *filter) uint64 {
 	if len(f.all) >= f.cfg.Max {
 		f.makeRoom()
 	}
-	one.used = time.Now()
+	one.used = f.cfg.Clock()
 	for {
 		id := rand.Uint64()
 		if _, taken := f.all[id]; !taken && id != 0 { // ports read 0 out of what is no number
@@ -122,7 +126,7 @@ func (f *Filters) makeRoom() {
 	}
 }
 
-func (f *Filters) overdue(one *filter) bool { return time.Since(one.used) > f.cfg.Timeout }
+func (f *Filters) overdue(one *filter) bool { return f.cfg.Clock().Sub(one.used) > f.cfg.Timeout }
 
 // Revert tells that the blocks after kept are gone: filters look at those that
 // take their place.
@@ -180,7 +184,7 @@ func (f *Filters) poll(id uint64) (one *filter, first, last int64) {
 	if one = f.find(id); one == nil {
 		return nil, 0, 0
 	}
-	one.used = time.Now()
+	one.used = f.cfg.Clock()
 	first, last = one.next, head
 	if one.kind == logsKind && !one.query.To.Latest {
 		last = min(last, one.query.To.Number)

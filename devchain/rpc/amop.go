@@ -10,7 +10,6 @@ import (
 	mathrand "math/rand/v2"
 	"slices"
 	"sync"
-	"time"
 )
 
 // Statuses of AMOP failures; they come in a frame of type 0 (protocol §7.4).
@@ -19,12 +18,8 @@ const (
 	statusSilent       = -4008
 )
 
-const (
-	// answerTime is what a subscriber has to answer a request.
-	answerTime = 30 * time.Second
-	// maxTopics of one session; further ones are not taken. A real node takes any number.
-	maxTopics = 4096
-)
+// maxTopics of one session; further ones are not taken. A real node takes any number.
+const maxTopics = 4096
 
 var (
 	errAMOP     = errors.New("AMOP message is cut off")
@@ -36,7 +31,7 @@ var (
 // for the subscribers of another node could be put beside them.
 type subscriber interface {
 	// ask sends a request on and waits for the frame that comes back. errNoAnswer
-	// after answerTime, errGone when the subscriber leaves, else the error of ctx.
+	// when the subscriber is silent, errGone when the subscriber leaves, else the error of ctx.
 	// Of the requests that a leaving subscriber owes, all but one end with no frame.
 	ask(ctx context.Context, f frame) (*frame, error)
 	// tell sends a message on; it never blocks.

@@ -146,7 +146,8 @@ func (s *session) unsubscribe(f frame) ([]byte, error) {
 // When the ledger is reverted it goes on with the first block that is new.
 func (s *session) follow(ctx context.Context, r eventRequest) error {
 	reader := s.server.heads.reader()
-	next, lowest := reader.head, uint64(0)
+	head := max(reader.head, s.server.ledger.Head().Number) // of blocks that are not announced yet
+	next, lowest := head, uint64(0)
 	if r.from > 0 {
 		next, lowest = uint64(r.from), uint64(r.from)
 	}
@@ -154,7 +155,7 @@ func (s *session) follow(ctx context.Context, r eventRequest) error {
 	ends := r.to >= 0
 	switch {
 	case r.to == 0: // one batch, and no waiting
-		last = min(reader.head, next+eventBatch-1)
+		last = min(head, next+eventBatch-1)
 	case r.to > 0:
 		last = uint64(r.to)
 		if last < next {

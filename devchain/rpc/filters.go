@@ -25,7 +25,7 @@ const (
 // newFilters makes the filters of this endpoint: a filter is found only with the
 // group's name that it was made with, and the empty name is one of them.
 func (s *Server) newFilters() map[string]*logfilter.Filters {
-	cfg := logfilter.Config{Timeout: s.cfg.FilterTimeout, Blocks: s.cfg.FilterBlocks}
+	cfg := logfilter.Config{Timeout: s.cfg.FilterTimeout, Blocks: s.cfg.FilterBlocks, Clock: s.cfg.Clock}
 	return map[string]*logfilter.Filters{"": logfilter.New(s.ledger, cfg), s.genesis.GroupID: logfilter.New(s.ledger, cfg)}
 }
 

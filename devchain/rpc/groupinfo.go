@@ -44,8 +44,11 @@ type binaryInfo struct {
 	Version       string `json:"version"`
 }
 
-// behavesAs is the version of the node that this front end was modelled on.
-const behavesAs = "3.16.4"
+// The node that this front end was modelled on.
+const (
+	behavesAs       = "3.16.4"
+	behavesAsCommit = "fb904507481607d24ca07a2743444ddf77500798"
+)
 
 // groupInfo has this node only: a node of the Air edition knows no other.
 func (s *Server) groupInfo() groupInfo {
@@ -81,7 +84,7 @@ func (s *Server) nodeInfo() nodeInfo {
 		RPCServiceName     string     `json:"rpcServiceName"`
 		SMCryptoType       bool       `json:"smCryptoType"`
 	}{
-		BinaryInfo: binaryInfo{Platform: serverName, Version: behavesAs}, ChainID: s.genesis.ChainID, GroupID: s.genesis.GroupID,
+		BinaryInfo: binaryInfo{GitCommitHash: behavesAsCommit, Platform: serverName, Version: behavesAs}, ChainID: s.genesis.ChainID, GroupID: s.genesis.GroupID,
 		IsAuthCheck: s.genesis.AuthCheck, IsSerialExecute: s.genesis.SerialExecute, NodeID: s.cfg.Node.ID, NodeName: s.cfg.Node.ID,
 		SMCryptoType: s.genesis.Suite == suite.GM,
 	})

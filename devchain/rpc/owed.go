@@ -105,7 +105,7 @@ func (s *session) ask(ctx context.Context, f frame) (*frame, error) {
 	}
 	defer s.owed.forget(r)
 	s.send(f.bytes(), nil)
-	wait := time.NewTimer(answerTime)
+	wait := time.NewTimer(s.server.cfg.AMOPWait)
 	defer wait.Stop()
 	select {
 	case a := <-r.answer:

@@ -42,6 +42,11 @@ type Config struct {
 	// answer looks at FilterBlocks blocks at most; 0 is 10.
 	FilterTimeout time.Duration
 	FilterBlocks  int64
+	// Clock tells how old a filter is; nil is time.Now.
+	Clock func() time.Time
+
+	// AMOPWait is what a subscriber has to answer an AMOP request; 0 is 30 s.
+	AMOPWait time.Duration
 
 	// A silent WebSocket peer is pinged after PingAfter and given up after
 	// CloseAfter; 0 is 5 s and 10 s, as a node has it.
@@ -117,6 +122,9 @@ func NewServer(cfg Config) (*Server, error) {
 	}
 	if cfg.CloseAfter == 0 {
 		cfg.CloseAfter = max(10*time.Second, 2*cfg.PingAfter)
+	}
+	if cfg.AMOPWait <= 0 {
+		cfg.AMOPWait = 30 * time.Second
 	}
 	if cfg.WriteTimeout == 0 {
 		cfg.WriteTimeout = 30 * time.Second

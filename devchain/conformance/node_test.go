@@ -1,0 +1,234 @@
+package conformance
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"encoding/hex"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ethereum/go-ethereum/crypto"
+	"github.com/stretchr/testify/require"
+
+	"github.com/bcosgate/bcosgate/devchain"
+	"github.com/bcosgate/bcosgate/devchain/rpc"
+	"github.com/bcosgate/bcosgate/internal/golden"
+)
+
+// testKey is the key of the recordings: 01 02 … 1f followed by 20+i.
+func testKey(i int) *ecdsa.PrivateKey {
+	raw := make([]byte, 32)
+	for n := range raw {
+		raw[n] = byte(n + 1)
+	}
+	raw[31] += byte(i)
+	key, err := crypto.ToECDSA(raw)
+	if err != nil {
+		panic(err) // the bytes are constants
+	}
+	return key
+}
+
+// node is a chain with one node and its port, on which blocks are made when the
+// player says so.
+type node struct {
+	t      testing.TB
+	chain  *devchain.Chain
+	server *rpc.Server
+	addr   string
+	stamps map[uint64]int64 // the recorded time stamps, by block
+	nonces int              // transactions of the player's own
+	ours   map[uint64]bool  // blocks with such transactions
+	mu     sync.Mutex
+	age    time.Duration // how far the clock of the filters was moved; guarded by mu
+}
+
+// openNode opens the ledger in dir and serves it on a port of its own.
+func openNode(t testing.TB, chain, dir string, stamps map[uint64]int64) *node {
+	genesis, keys, _ := genesisOf(t, settings(chain))
+	var err error
+	n := &node{t: t, stamps: stamps, ours: map[uint64]bool{}}
+	n.chain, err = devchain.Open(devchain.Config{
+		Genesis: genesis.Genesis, BlockLimit: genesis.BlockLimit, DataDir: dir, NodeKeys: keys, Manual: true, Clock: n.clock, TxExpiration: time.Hour,
+	})
+	require.NoError(t, err)
+	require.NoError(t, n.chain.Start(t.Context()))
+	n.serve(0, 0)
+	return n
+}
+
+// serve opens a port, in the place of the one before; the times of silence are 0
+// for a node's own.
+func (n *node) serve(pingAfter, closeAfter time.Duration) {
+	if n.server != nil {
+		require.NoError(n.t, n.server.Stop(n.t.Context()))
+	}
+	var err error
+	n.server, err = rpc.NewServer(rpc.Config{
+		Ledger: n.chain, Node: n.identity(), ReturnInputParams: true, Clock: n.now, AMOPWait: amopWait,
+		PingAfter: pingAfter, CloseAfter: closeAfter,
+	})
+	require.NoError(n.t, err)
+	listener, err := (&net.ListenConfig{}).Listen(n.t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(n.t, err)
+	n.addr = listener.Addr().String()
+	n.server.Start(listener)
+}
+
+// amopWait is what a subscriber of AMOP topics has to answer, instead of half a
+// minute.
+const amopWait = 3 * time.Second
+
+// identity is what getPeers shows, in the form that a node has.
+func (n *node) identity() rpc.Node {
+	return rpc.Node{ID: n.chain.Sealers()[0].NodeID(), P2PID: "3082010a0282010100", P2PEndpoint: "127.0.0.1:30300"}
+}
+
+func (n *node) close() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_ = n.server.Stop(ctx) // requests that wait for a block for ever are cut off
+	require.NoError(n.t, n.chain.Close())
+}
+
+// clock gives a block the time stamp that it was recorded with.
+func (n *node) clock() time.Time {
+	if n.chain != nil {
+		head := n.chain.Head()
+		if stamp, ok := n.stamps[head.Number+1]; ok {
+			return time.UnixMilli(stamp)
+		}
+		return time.UnixMilli(head.Timestamp + 1000)
+	}
+	return time.UnixMilli(0)
+}
+
+func (n *node) now() time.Time {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return time.Now().Add(n.age)
+}
+
+func (n *node) setAge(age time.Duration) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.age = age
+}
+
+// together puts transactions into one block, in this order, and gives the error of
+// each that was refused.
+func (n *node) together(raws ...[]byte) []error {
+	errs := make([]error, len(raws))
+	var waiting sync.WaitGroup
+	for i, raw := range raws {
+		pending, ended := n.chain.PendingCount(), make(chan struct{})
+		waiting.Go(func() {
+			defer close(ended)
+			_, errs[i] = n.chain.SendTransaction(n.t.Context(), raw)
+		})
+		n.settled(pending, ended)
+	}
+	n.mine()
+	waiting.Wait()
+	return errs
+}
+
+// settled waits until a transaction is in the pool, or has been refused.
+func (n *node) settled(pending int, ended <-chan struct{}) {
+	for deadline := time.Now().Add(patience); n.chain.PendingCount() == pending; {
+		select {
+		case <-ended:
+			return
+		case <-time.After(50 * time.Microsecond):
+			require.True(n.t, time.Now().Before(deadline), "a transaction is neither in the pool nor refused")
+		}
+	}
+}
+
+func (n *node) mine() {
+	_, err := n.chain.Mine(n.t.Context())
+	require.NoError(n.t, err)
+}
+
+// post sends a body over HTTP; ok is false when the connection ended without an
+// answer.
+func (n *node) post(ctx context.Context, body string) (answer string, ok bool) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+n.addr+"/", bytes.NewReader([]byte(body)))
+	require.NoError(n.t, err)
+	req.Header.Set("Content-Type", "application/json")
+	res, err := client.Do(req)
+	if err != nil {
+		return "", false
+	}
+	defer func() { _ = res.Body.Close() }()
+	text, err := io.ReadAll(res.Body)
+	return string(text), err == nil
+}
+
+// client has no proxy and keeps no connection, so that a node can be stopped.
+var client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+
+// ledgers are the replayed ledgers, by name; each is replayed once.
+type ledgers struct {
+	mu   sync.Mutex
+	dirs map[string]string
+	root string
+}
+
+// copyOf gives a folder of its own with the ledger that tx/NAME.jsonl makes, and
+// the recorded time stamps.
+func (l *ledgers) copyOf(t testing.TB, name string) (dir string, stamps map[uint64]int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	stamps = stampsOf(t, name)
+	if l.dirs[name] == "" {
+		source, err := os.MkdirTemp(l.root, name)
+		require.NoError(t, err)
+		n := openNode(t, name, source, stamps)
+		replay(n, golden.Ledger(t, "tx/"+name+".jsonl"))
+		n.close()
+		l.dirs[name] = source
+	}
+	dir = t.TempDir()
+	require.NoError(t, os.CopyFS(dir, os.DirFS(l.dirs[name])))
+	return dir, stamps
+}
+
+// replay sends the transactions of a ledger.
+func replay(n *node, lines []golden.Entry) {
+	for i := 0; i < len(lines); {
+		size := max(1, lines[i].Together)
+		var raws [][]byte
+		for _, line := range lines[i:min(i+size, len(lines))] {
+			if line.Raw != "" {
+				raw, err := hex.DecodeString(line.Raw)
+				require.NoError(n.t, err)
+				raws = append(raws, raw)
+			}
+		}
+		if len(raws) > 0 {
+			n.together(raws...)
+		}
+		i += size
+	}
+}
+
+// stampsOf are the recorded time stamps of the blocks of a ledger.
+func stampsOf(t testing.TB, name string) map[uint64]int64 {
+	stamps := map[uint64]int64{}
+	if !golden.Has("blocks/" + name + ".jsonl") {
+		return stamps
+	}
+	for _, block := range golden.Blocks(t, "blocks/"+name+".jsonl") {
+		var answer struct{ Result struct{ Timestamp int64 } }
+		require.NoError(t, decode(string(block.Response), &answer))
+		stamps[uint64(block.Number)] = answer.Result.Timestamp
+	}
+	return stamps
+}

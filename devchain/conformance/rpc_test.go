@@ -386,14 +386,31 @@ func restored(p *player, x *exchange) string {
 	return strings.Replace(x.request, raw, fmt.Sprintf("0x%x", tx), 1)
 }
 
-// sameSize is a call of the same function and the same size whose only argument is
-// bytes, all of them 0; nil when the function takes something else.
+// sameSize is a call of the same function and the same size whose arguments, all
+// of them bytes or text, are zeros; nil when the function takes something else.
 func sameSize(t testing.TB, data []byte) []byte {
 	for _, file := range golden.Files(t, "contracts/*.abi") {
 		contract := contractABI(t, strings.TrimSuffix(path.Base(file), ".abi"))
 		method, err := contract.MethodById(data[:4])
-		if err == nil && len(method.Inputs) == 1 && method.Inputs[0].Type.T == abi.BytesTy {
-			return pack(t, contract, method.Name, make([]byte, len(data)-4-64))
+		if err != nil || len(method.Inputs) == 0 {
+			continue
+		}
+		last := len(method.Inputs) - 1 // it takes all the bytes
+		args := make([]any, len(method.Inputs))
+		for i, input := range method.Inputs {
+			var fill []byte
+			if i == last {
+				fill = make([]byte, max(0, len(data)-4-64*len(args)))
+			}
+			switch input.Type.T {
+			case abi.BytesTy:
+				args[i] = fill
+			case abi.StringTy:
+				args[i] = string(fill)
+			}
+		}
+		if !slices.Contains(args, nil) {
+			return pack(t, contract, method.Name, args...)
 		}
 	}
 	return nil

@@ -354,6 +354,9 @@ func (s *Server) notify(commits <-chan devchain.Notice) {
 			if notice.Reverted {
 				announced = min(announced, notice.Kept)
 				s.heads.revert(announced)
+				for _, filters := range s.filters {
+					filters.Revert(announced)
+				}
 			}
 			for announced < notice.Number {
 				announced++

@@ -25,8 +25,8 @@ func (c *Chain) Call(ctx context.Context, args CallArgs) (CallResult, error) {
 	return read(c, func(v *view) (CallResult, error) {
 		result := CallResult{BlockNumber: v.head.Number}
 		m := message{from: from, to: &to, input: args.Input, value: args.Value}
-		if args.To == "" {
-			m.to, m.create = nil, contractAddress(s, v.head.Number, 0, 0)
+		if args.To == "" { // at an address where nothing is yet
+			m.to, m.create = nil, contractAddress(s, v.head.Number+1, 0, 0)
 		}
 		w, err := newWorld(v, c.codes)
 		if err != nil {

@@ -43,9 +43,6 @@ func TestConformance(t *testing.T) {
 		t.Run(path.Dir(kind.pattern), func(t *testing.T) {
 			for _, file := range golden.Files(t, kind.pattern) {
 				t.Run(path.Base(file), func(t *testing.T) {
-					if golden.GM(file) && unfinished {
-						t.Skip("GM chains are not here yet")
-					}
 					t.Parallel()
 					kind.play(t, file, replayed, tb)
 				})

@@ -14,9 +14,9 @@ import (
 
 	"github.com/ethereum/go-ethereum/accounts/abi"
 	"github.com/ethereum/go-ethereum/common"
-	"github.com/ethereum/go-ethereum/crypto"
 	"github.com/stretchr/testify/require"
 
+	cryptosuite "github.com/bcosgate/bcosgate/devchain/suite"
 	"github.com/bcosgate/bcosgate/internal/golden"
 )
 
@@ -184,7 +184,7 @@ func (p *player) loggers(number uint64) (raws [][]byte) {
 			k++
 		}
 		if !p.hidden.sent[logs[i].TransactionHash] {
-			if input := logging(p.node.t, logs[i:k]); input != nil {
+			if input := p.node.logging(logs[i:k]); input != nil {
 				raws = append(raws, p.node.signed(0, logs[i].Address, input))
 			}
 		}
@@ -196,17 +196,18 @@ func (p *player) loggers(number uint64) (raws [][]byte) {
 // logging is the call of the contract Events that writes these logs: an event Xyz
 // is written by the function xyz with the same arguments, and many(from, n) writes
 // Many n times.
-func logging(t testing.TB, logs []recordedLog) []byte {
+func (n *node) logging(logs []recordedLog) []byte {
+	t := n.t
 	contract := contractABI(t, "Events")
 	if len(logs[0].Topics) == 0 {
 		return nil
 	}
 	for name, event := range contract.Events {
-		if event.ID != common.HexToHash(logs[0].Topics[0]) {
+		if n.suite.Hash([]byte(event.Sig)) != common.HexToHash(logs[0].Topics[0]) {
 			continue
 		}
 		if name == "Many" {
-			return pack(t, contract, "many", common.HexToHash(logs[0].Topics[1]).Big(), big.NewInt(int64(len(logs))))
+			return n.pack(contract, "many", common.HexToHash(logs[0].Topics[1]).Big(), big.NewInt(int64(len(logs))))
 		}
 		args := map[string]any{}
 		require.NoError(t, contract.UnpackIntoMap(args, name, unhex(logs[0].Data)))
@@ -225,9 +226,17 @@ func logging(t testing.TB, logs []recordedLog) []byte {
 		for _, arg := range event.Inputs {
 			ordered = append(ordered, args[arg.Name])
 		}
-		return pack(t, contract, strings.ToLower(name[:1])+name[1:], ordered...)
+		return n.pack(contract, strings.ToLower(name[:1])+name[1:], ordered...)
 	}
 	return nil
+}
+
+// code names the file of a contract's code for this chain.
+func (n *node) code(contract string) string {
+	if n.suite == cryptosuite.GM {
+		return "contracts/" + contract + ".sm3.bin"
+	}
+	return "contracts/" + contract + ".bin"
 }
 
 func contractABI(t testing.TB, name string) abi.ABI {
@@ -236,10 +245,11 @@ func contractABI(t testing.TB, name string) abi.ABI {
 	return contract
 }
 
-func pack(t testing.TB, contract abi.ABI, function string, args ...any) []byte {
+func (n *node) pack(contract abi.ABI, function string, args ...any) []byte {
 	input, err := contract.Pack(function, args...)
-	require.NoError(t, err)
-	return input
+	require.NoError(n.t, err)
+	selector := n.suite.Selector(contract.Methods[function].Sig)
+	return append(selector[:], input[4:]...)
 }
 
 // deployHidden makes the contracts that a recording of a fresh chain uses and does
@@ -249,22 +259,28 @@ func (p *player) deployHidden(text string) {
 	const blocks = 32 // recordings deploy at their beginning
 	lower := strings.ToLower(text)
 	for number := uint64(1); number <= blocks; number++ {
-		address := hex.EncodeToString(crypto.Keccak256(fmt.Appendf(nil, "%d_0_0", number))[:20])
+		address := p.node.deployed(number)
 		inside := hex.EncodeToString([]byte(address)) // as the receiver of a raw transaction
 		if !strings.Contains(lower, address) && !strings.Contains(lower, inside) || p.deploys(lower, address) {
 			continue
 		}
-		name := contractAt(p.node.t, lower, address, inside)
+		name := p.node.contractAt(lower, address, inside)
 		if name == "" {
 			continue
 		}
 		p.advance(number - 1)
-		code := unhex(strings.TrimSpace(string(golden.Read(p.node.t, "contracts/"+name+".bin"))))
+		code := unhex(strings.TrimSpace(string(golden.Read(p.node.t, p.node.code(name)))))
 		for _, err := range p.node.together(p.node.signed(0, "", code)) {
 			require.NoError(p.node.t, err)
 		}
 		p.node.ours[number] = true
 	}
+}
+
+// deployed is the address of a contract that the first transaction of a block made.
+func (n *node) deployed(block uint64) string {
+	hash := n.suite.Hash(fmt.Appendf(nil, "%d_0_0", block))
+	return hex.EncodeToString(hash[:20])
 }
 
 // deploys is true when the recording itself shows the making of the contract.
@@ -273,13 +289,14 @@ func (p *player) deploys(text, address string) bool {
 }
 
 // contractAt finds the contract whose functions are called at an address.
-func contractAt(t testing.TB, text string, address, inside string) (best string) {
-	most := 0
+func (n *node) contractAt(text, address, inside string) (best string) {
+	t, most := n.t, 0
 	for _, file := range golden.Files(t, "contracts/*.abi") {
 		name := strings.TrimSuffix(path.Base(file), ".abi")
 		hits := 0
 		for _, method := range contractABI(t, name).Methods {
-			selector := hex.EncodeToString(method.ID)
+			id := n.suite.Selector(method.Sig)
+			selector := hex.EncodeToString(id[:])
 			for _, at := range []string{address + `","0x` + selector, address + `","` + selector} {
 				hits += strings.Count(text, at)
 			}
@@ -324,7 +341,8 @@ func nonceOf(raw []byte) (string, bool) {
 }
 
 // packTexts packs arguments that are written as text: numbers, quoted texts, hex.
-func packTexts(t testing.TB, contract abi.ABI, function, text string) []byte {
+func (n *node) packTexts(contract abi.ABI, function, text string) []byte {
+	t := n.t
 	var args []any
 	texts := strings.Split(text, ",")
 	if text == "" {
@@ -352,7 +370,7 @@ func packTexts(t testing.TB, contract abi.ABI, function, text string) []byte {
 			require.Fail(t, "argument of a type that players do not write", "%s of %s", input.Type, function)
 		}
 	}
-	return pack(t, contract, function, args...)
+	return n.pack(contract, function, args...)
 }
 
 func atoi(text string) uint64 {

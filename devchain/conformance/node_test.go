@@ -3,7 +3,6 @@ package conformance
 import (
 	"bytes"
 	"context"
-	"crypto/ecdsa"
 	"encoding/hex"
 	"io"
 	"net"
@@ -13,22 +12,22 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ethereum/go-ethereum/crypto"
 	"github.com/stretchr/testify/require"
 
 	"github.com/bcosgate/bcosgate/devchain"
 	"github.com/bcosgate/bcosgate/devchain/rpc"
+	cryptosuite "github.com/bcosgate/bcosgate/devchain/suite"
 	"github.com/bcosgate/bcosgate/internal/golden"
 )
 
 // testKey is the key of the recordings: 01 02 … 1f followed by 20+i.
-func testKey(i int) *ecdsa.PrivateKey {
-	raw := make([]byte, 32)
+func testKey(s cryptosuite.Suite, i byte) *cryptosuite.Key {
+	var raw [32]byte
 	for n := range raw {
 		raw[n] = byte(n + 1)
 	}
-	raw[31] += byte(i)
-	key, err := crypto.ToECDSA(raw)
+	raw[31] += i
+	key, err := cryptosuite.NewKey(s, raw)
 	if err != nil {
 		panic(err) // the bytes are constants
 	}
@@ -40,6 +39,7 @@ func testKey(i int) *ecdsa.PrivateKey {
 type node struct {
 	t      testing.TB
 	chain  *devchain.Chain
+	suite  cryptosuite.Suite
 	server *rpc.Server
 	addr   string
 	stamps map[uint64]int64 // the recorded time stamps, by block
@@ -53,7 +53,7 @@ type node struct {
 func openNode(t testing.TB, chain, dir string, stamps map[uint64]int64) *node {
 	genesis, keys, _ := genesisOf(t, settings(chain))
 	var err error
-	n := &node{t: t, stamps: stamps, ours: map[uint64]bool{}}
+	n := &node{t: t, suite: genesis.Suite, stamps: stamps, ours: map[uint64]bool{}}
 	n.chain, err = devchain.Open(devchain.Config{
 		Genesis: genesis.Genesis, BlockLimit: genesis.BlockLimit, DataDir: dir, NodeKeys: keys, Manual: true, Clock: n.clock, TxExpiration: time.Hour,
 	})

@@ -59,7 +59,7 @@ func newPlayer(t *testing.T, tr *transcript, s stage, all *ledgers, results *tab
 	if s.ledger != "" {
 		dir, stamps = all.copyOf(t, s.ledger)
 	}
-	p.node = openNode(t, cmp.Or(s.ledger, "std"), dir, stamps)
+	p.node = openNode(t, cmp.Or(s.ledger, chainOf(tr.name)), dir, stamps)
 	p.compare = newComparer(p.node)
 	if s.ledger != "" && golden.Has("blocks/"+s.ledger+".jsonl") {
 		for _, block := range golden.Blocks(t, "blocks/"+s.ledger+".jsonl") {
@@ -67,6 +67,14 @@ func newPlayer(t *testing.T, tr *transcript, s stage, all *ledgers, results *tab
 		}
 	}
 	return p
+}
+
+// chainOf is the kind of a fresh chain, by the name of the recording.
+func chainOf(name string) string {
+	if golden.GM(name) {
+		return "gm"
+	}
+	return "std"
 }
 
 // prepare reads the answers that the recording will show, and those of the other
@@ -379,7 +387,7 @@ func restored(p *player, x *exchange) string {
 		input = cutHex.ReplaceAllString(input, strings.Repeat("0", digits-shown))
 	}
 	data := unhex(input)
-	if echo := sameSize(p.t, data); echo != nil {
+	if echo := p.node.sameSize(data); echo != nil {
 		data = echo
 	}
 	tx := p.node.signed(0, answer.Result.To, data)
@@ -388,9 +396,9 @@ func restored(p *player, x *exchange) string {
 
 // sameSize is a call of the same function and the same size whose arguments, all
 // of them bytes or text, are zeros; nil when the function takes something else.
-func sameSize(t testing.TB, data []byte) []byte {
-	for _, file := range golden.Files(t, "contracts/*.abi") {
-		contract := contractABI(t, strings.TrimSuffix(path.Base(file), ".abi"))
+func (n *node) sameSize(data []byte) []byte {
+	for _, file := range golden.Files(n.t, "contracts/*.abi") {
+		contract := contractABI(n.t, strings.TrimSuffix(path.Base(file), ".abi"))
 		method, err := contract.MethodById(data[:4])
 		if err != nil || len(method.Inputs) == 0 {
 			continue
@@ -410,7 +418,7 @@ func sameSize(t testing.TB, data []byte) []byte {
 			}
 		}
 		if !slices.Contains(args, nil) {
-			return pack(t, contract, method.Name, args...)
+			return n.pack(contract, method.Name, args...)
 		}
 	}
 	return nil

@@ -8,8 +8,9 @@ import (
 	"strings"
 
 	"github.com/ethereum/go-ethereum/common"
-	"github.com/ethereum/go-ethereum/crypto"
 	"github.com/stretchr/testify/require"
+
+	cryptosuite "github.com/bcosgate/bcosgate/devchain/suite"
 )
 
 // unsigned is what a player sends itself, where a recording leaves out what was
@@ -52,7 +53,7 @@ func (u unsigned) encode() []byte {
 }
 
 // hash is dataHash of protocol §4.3.
-func (u unsigned) hash() common.Hash {
+func (u unsigned) hash(s cryptosuite.Suite) common.Hash {
 	var b []byte
 	b = binary.BigEndian.AppendUint32(b, uint32(u.version))
 	b = append(b, u.chainID+u.groupID...)
@@ -60,7 +61,7 @@ func (u unsigned) hash() common.Hash {
 	b = append(b, u.nonce+u.to...)
 	b = append(b, u.input...)
 	b = append(b, u.abi...)
-	return crypto.Keccak256Hash(b)
+	return s.Hash(b)
 }
 
 func tarsHead(b []byte, tag, kind byte) []byte { return append(b, tag<<4|kind) }
@@ -108,16 +109,15 @@ func (n *node) call(to string, input []byte) {
 const nothingThere = "000000000000000000000000000000000000f111"
 
 // signed is a transaction of key number key with a nonce that no recording uses.
-func (n *node) signed(key int, to string, input []byte) []byte {
+func (n *node) signed(key byte, to string, input []byte) []byte {
 	return n.signedWith(fmt.Sprintf("of the player %d", n.nonces), key, to, input)
 }
 
-func (n *node) signedWith(nonce string, key int, to string, input []byte) []byte {
+func (n *node) signedWith(nonce string, key byte, to string, input []byte) []byte {
 	n.nonces++
 	u := unsigned{chainID: "chain0", groupID: "group0", blockLimit: int64(n.chain.Head().Number) + 500,
 		nonce: nonce, to: strings.TrimPrefix(to, "0x"), input: input}
-	hash := u.hash()
-	signature, err := crypto.Sign(hash[:], testKey(key))
+	signature, err := testKey(n.suite, key).Sign(u.hash(n.suite))
 	require.NoError(n.t, err)
 	u.signature = signature
 	return u.encode()

@@ -354,7 +354,7 @@ func (p *wsPlayer) sendHidden(text string) {
 	}
 	p.advance(atoi(m[4]) - 1)
 	contract := contractABI(p.node.t, m[1])
-	input := packTexts(p.node.t, contract, m[2], m[3])
+	input := p.node.packTexts(contract, m[2], m[3])
 	p.node.call(p.contract(m[1]), input)
 	p.node.ours[p.node.chain.Head().Number] = true
 }
@@ -605,7 +605,7 @@ func (p *wsPlayer) leftovers(c *recordedCase) {
 // contract is the address of a contract of this name that the replayed ledger
 // made: one that the recording speaks of, if there is one.
 func (p *wsPlayer) contract(name string) (found string) {
-	code := strings.TrimSpace(string(golden.Read(p.node.t, "contracts/"+name+".bin")))
+	code := strings.TrimSpace(string(golden.Read(p.node.t, p.node.code(name))))
 	for number := uint64(1); number <= p.node.chain.Head().Number; number++ {
 		receipts, err := p.node.chain.Receipts(number)
 		require.NoError(p.node.t, err)

@@ -32,7 +32,7 @@ func playHTTP(t *testing.T, tr *transcript, all *ledgers, results *table) {
 // wire sends a request byte by byte and compares what comes back.
 func (p *player) wire(c *recordedCase, x *exchange) {
 	at := fmt.Sprintf("%s:%d (%s)", p.file, x.line, c.name)
-	conn, err := (&net.Dialer{}).DialContext(p.t.Context(), "tcp", p.node.addr)
+	conn, err := (&net.Dialer{}).DialContext(p.t.Context(), "tcp", p.node.addr(""))
 	require.NoError(p.t, err)
 	defer func() { _ = conn.Close() }()
 	require.NoError(p.t, conn.SetDeadline(time.Now().Add(soon)))

@@ -71,7 +71,7 @@ func playIdle(t *testing.T, tr *transcript, all *ledgers, results *table) {
 	defer p.node.close()
 	p.node.serve(5*time.Second/pace, 10*time.Second/pace)
 	for _, c := range tr.cases {
-		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", p.node.addr)
+		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", p.node.addr(""))
 		require.NoError(t, err)
 		w := &wire{Conn: conn, in: bufio.NewReader(conn)}
 		begin := time.Now()

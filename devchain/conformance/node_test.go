@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -37,21 +38,26 @@ func testKey(s cryptosuite.Suite, i byte) *cryptosuite.Key {
 // node is a chain with one node and its port, on which blocks are made when the
 // player says so.
 type node struct {
-	t      testing.TB
-	chain  *devchain.Chain
-	suite  cryptosuite.Suite
-	server *rpc.Server
-	addr   string
-	stamps map[uint64]int64 // the recorded time stamps, by block
-	nonces int              // transactions of the player's own
-	ours   map[uint64]bool  // blocks with such transactions
-	mu     sync.Mutex
-	age    time.Duration // how far the clock of the filters was moved; guarded by mu
+	t       testing.TB
+	chain   *devchain.Chain
+	suite   cryptosuite.Suite
+	servers []*rpc.Server // one for each sealer
+	addrs   []string
+	stamps  map[uint64]int64 // the recorded time stamps, by block
+	nonces  int              // transactions of the player's own
+	ours    map[uint64]bool  // blocks with such transactions
+	mu      sync.Mutex
+	age     time.Duration // how far the clock of the filters was moved; guarded by mu
 }
 
 // openNode opens the ledger in dir and serves it on a port of its own.
-func openNode(t testing.TB, chain, dir string, stamps map[uint64]int64) *node {
+func openNode(t testing.TB, chain string, sealers int, dir string, stamps map[uint64]int64) *node {
 	genesis, keys, _ := genesisOf(t, settings(chain))
+	for i := len(keys); i < sealers; i++ {
+		key := testKey(genesis.Suite, byte(100+i))
+		keys = append(keys, key)
+		genesis.Sealers = append(genesis.Sealers, devchain.Sealer{PublicKey: key.PublicKey(), Weight: 1})
+	}
 	var err error
 	n := &node{t: t, suite: genesis.Suite, stamps: stamps, ours: map[uint64]bool{}}
 	n.chain, err = devchain.Open(devchain.Config{
@@ -66,19 +72,43 @@ func openNode(t testing.TB, chain, dir string, stamps map[uint64]int64) *node {
 // serve opens a port, in the place of the one before; the times of silence are 0
 // for a node's own.
 func (n *node) serve(pingAfter, closeAfter time.Duration) {
-	if n.server != nil {
-		require.NoError(n.t, n.server.Stop(n.t.Context()))
+	n.stop()
+	n.servers, n.addrs = nil, nil
+	members := n.chain.Sealers()
+	for i := range members {
+		var peers []rpc.Node
+		for k := range members {
+			if k != i {
+				peers = append(peers, identity(members[k]))
+			}
+		}
+		server, err := rpc.NewServer(rpc.Config{
+			Ledger: n.chain, Node: identity(members[i]), Peers: peers, ReturnInputParams: true, Clock: n.now, AMOPWait: amopWait,
+			PingAfter: pingAfter, CloseAfter: closeAfter,
+		})
+		require.NoError(n.t, err)
+		listener, err := (&net.ListenConfig{}).Listen(n.t.Context(), "tcp", "127.0.0.1:0")
+		require.NoError(n.t, err)
+		server.Start(listener)
+		n.servers, n.addrs = append(n.servers, server), append(n.addrs, listener.Addr().String())
 	}
-	var err error
-	n.server, err = rpc.NewServer(rpc.Config{
-		Ledger: n.chain, Node: n.identity(), ReturnInputParams: true, Clock: n.now, AMOPWait: amopWait,
-		PingAfter: pingAfter, CloseAfter: closeAfter,
-	})
-	require.NoError(n.t, err)
-	listener, err := (&net.ListenConfig{}).Listen(n.t.Context(), "tcp", "127.0.0.1:0")
-	require.NoError(n.t, err)
-	n.addr = listener.Addr().String()
-	n.server.Start(listener)
+}
+
+func (n *node) stop() {
+	for _, server := range n.servers {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		_ = server.Stop(ctx) // requests that wait for a block for ever are cut off
+		cancel()
+	}
+}
+
+// addr is the port of the node that a mark of a recording names: a number, else
+// the first.
+func (n *node) addr(mark string) string {
+	if i, err := strconv.Atoi(mark); err == nil && i < len(n.addrs) {
+		return n.addrs[i]
+	}
+	return n.addrs[0]
 }
 
 // amopWait is what a subscriber of AMOP topics has to answer, instead of half a
@@ -86,14 +116,12 @@ func (n *node) serve(pingAfter, closeAfter time.Duration) {
 const amopWait = 3 * time.Second
 
 // identity is what getPeers shows, in the form that a node has.
-func (n *node) identity() rpc.Node {
-	return rpc.Node{ID: n.chain.Sealers()[0].NodeID(), P2PID: "3082010a0282010100", P2PEndpoint: "127.0.0.1:30300"}
+func identity(s devchain.Sealer) rpc.Node {
+	return rpc.Node{ID: s.NodeID(), P2PID: "3082010a0282010100", P2PEndpoint: "127.0.0.1:30300"}
 }
 
 func (n *node) close() {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	_ = n.server.Stop(ctx) // requests that wait for a block for ever are cut off
+	n.stop()
 	require.NoError(n.t, n.chain.Close())
 }
 
@@ -158,8 +186,8 @@ func (n *node) mine() {
 
 // post sends a body over HTTP; ok is false when the connection ended without an
 // answer.
-func (n *node) post(ctx context.Context, body string) (answer string, ok bool) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+n.addr+"/", bytes.NewReader([]byte(body)))
+func (n *node) post(ctx context.Context, mark, body string) (answer string, ok bool) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+n.addr(mark)+"/", bytes.NewReader([]byte(body)))
 	require.NoError(n.t, err)
 	req.Header.Set("Content-Type", "application/json")
 	res, err := client.Do(req)
@@ -190,7 +218,7 @@ func (l *ledgers) copyOf(t testing.TB, name string) (dir string, stamps map[uint
 	if l.dirs[name] == "" {
 		source, err := os.MkdirTemp(l.root, name)
 		require.NoError(t, err)
-		n := openNode(t, name, source, stamps)
+		n := openNode(t, name, 1, source, stamps)
 		replay(n, golden.Ledger(t, "tx/"+name+".jsonl"))
 		n.close()
 		l.dirs[name] = source

@@ -31,6 +31,7 @@ type player struct {
 	hidden  *hidden
 	file    string
 	stage   stage
+	halted  bool // nodes of the recorded chain were stopped
 	harmful bool // a setting that harms a node was refused in this case
 	table   *table
 	kinds   map[string]string // the method that made a filter, by its recorded name
@@ -40,9 +41,13 @@ type player struct {
 type stage struct {
 	ledger  string // tx/NAME.jsonl was replayed before; empty: a fresh chain
 	perCase bool   // every case begins with a chain of its own
+	nodes   int    // that the marks of the recording name
 }
 
 func stageOf(tr *transcript) stage {
+	if strings.Contains(tr.head, "A chain of four nodes") {
+		return stage{nodes: 4}
+	}
 	switch m := regexp.MustCompile(`Chain (\S+) \(see README\)`).FindStringSubmatch(tr.head); {
 	case m != nil:
 		return stage{ledger: m[1]}
@@ -59,7 +64,7 @@ func newPlayer(t *testing.T, tr *transcript, s stage, all *ledgers, results *tab
 	if s.ledger != "" {
 		dir, stamps = all.copyOf(t, s.ledger)
 	}
-	p.node = openNode(t, cmp.Or(s.ledger, chainOf(tr.name)), dir, stamps)
+	p.node = openNode(t, cmp.Or(s.ledger, chainOf(tr.name)), max(1, s.nodes), dir, stamps)
 	p.compare = newComparer(p.node)
 	if s.ledger != "" && golden.Has("blocks/"+s.ledger+".jsonl") {
 		for _, block := range golden.Blocks(t, "blocks/"+s.ledger+".jsonl") {
@@ -229,11 +234,14 @@ func (p *player) group(c *recordedCase, group []*exchange, ended bool) {
 	defer cancel()
 	var waiting sync.WaitGroup
 	for i, x := range group {
+		if i > 0 && x.request == group[0].request && strings.Contains(x.answer, `"code":10000`) {
+			p.node.mine() // the first copy was in a block already
+		}
 		request := p.compare.rewrite(restored(p, x))
 		pending, done := p.node.chain.PendingCount(), make(chan struct{})
 		waiting.Go(func() {
 			defer close(done)
-			answers[i], answered[i] = p.node.post(ctx, request)
+			answers[i], answered[i] = p.node.post(ctx, x.peer, request)
 		})
 		if method, _ := methodOf(x.request); method == "sendTransaction" {
 			p.node.settled(pending, done)
@@ -243,9 +251,22 @@ func (p *player) group(c *recordedCase, group []*exchange, ended bool) {
 		p.node.mine()
 	}
 	waiting.Wait()
+	if p.raced(group, answers) {
+		answers[0], answers[1] = answers[1], answers[0]
+	}
 	for i, x := range group {
 		p.judge(c, x, answers[i], answered[i], ended)
 	}
+}
+
+// raced is true when the same bytes were sent to two nodes and the other one of the
+// two copies came first here.
+func (p *player) raced(group []*exchange, answers []string) bool {
+	if len(group) != 2 || group[0].peer == group[1].peer || group[0].request != group[1].request {
+		return false
+	}
+	failed := func(answer string) bool { return strings.HasPrefix(answer, `{"error"`) }
+	return failed(group[0].answer) != failed(answers[0]) && failed(group[0].answer) == failed(answers[1])
 }
 
 // useNonce uses up a nonce that the recorded chain had seen before.
@@ -321,6 +342,10 @@ func (p *player) reason(x *exchange, differences []string) string {
 	switch {
 	case p.harmful:
 		return "harmful-setting"
+	case p.stage.nodes > 1 && p.halted:
+		return "one-process"
+	case p.stage.nodes > 1 && only(differences, "signatureList"):
+		return "block-signatures"
 	case foreignNode.MatchString(x.request):
 		return "node-keys"
 	}
@@ -342,12 +367,20 @@ func refusesHarm(x *exchange, answer string) bool {
 // orderOnly is the reason when a proof differs because the transactions of a block
 // have another order.
 func orderOnly(differences []string) string {
+	if only(differences, "receiptProof", "txReceiptProof", "txProof") {
+		return "block-order"
+	}
+	return ""
+}
+
+// only is true when nothing but members of these names differs.
+func only(differences []string, names ...string) bool {
 	for _, d := range differences {
-		if path, _, _ := strings.Cut(d, ":"); last(path) != "receiptProof" && last(path) != "txReceiptProof" && last(path) != "txProof" {
-			return ""
+		if path, _, _ := strings.Cut(d, ":"); !slices.Contains(names, last(path)) {
+			return false
 		}
 	}
-	return "block-order"
+	return true
 }
 
 func iff(condition bool, difference string) []string {
@@ -460,6 +493,7 @@ func playCases(t *testing.T, tr *transcript, s stage, cases []*recordedCase, all
 	for _, c := range cases {
 		p.node.setAge(0)
 		p.harmful = false
+		p.halted = p.halted || strings.Contains(c.name, "stopped")
 		p.play(c)
 	}
 }

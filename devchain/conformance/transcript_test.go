@@ -112,21 +112,23 @@ var idOf = regexp.MustCompile(`"id":(-?\d+)`)
 func (c *recordedCase) exchanges() []*exchange {
 	var all []*exchange
 	var remarks []string
-	open := map[string][]*exchange{}
+	open, underWay := map[string][]*exchange{}, 0
 	for _, it := range c.items {
 		switch it.kind {
 		case remark:
 			remarks = append(remarks, it.text)
 		case sent:
-			x := &exchange{peer: it.peer, request: unescape(it.text), line: it.line, remarks: remarks, together: len(open[it.peer]) > 0}
+			x := &exchange{peer: it.peer, request: unescape(it.text), line: it.line, remarks: remarks, together: underWay > 0}
 			remarks = nil
 			all = append(all, x)
 			open[it.peer] = append(open[it.peer], x)
+			underWay++
 		case received, silence:
 			waiting := open[it.peer]
 			if len(waiting) == 0 {
 				continue
 			}
+			underWay--
 			at := answeredBy(waiting, it.text)
 			waiting[at].answer, waiting[at].answered = it.text, it.kind == received
 			open[it.peer] = append(waiting[:at:at], waiting[at+1:]...)

@@ -90,7 +90,7 @@ type session struct {
 func (n *node) dial() *session {
 	ctx, cancel := context.WithTimeout(n.t.Context(), soon)
 	defer cancel()
-	ws, _, err := websocket.Dial(ctx, "ws://"+n.addr+"/", nil)
+	ws, _, err := websocket.Dial(ctx, "ws://"+n.addr("")+"/", nil)
 	require.NoError(n.t, err)
 	ws.SetReadLimit(64 << 20)
 	s := &session{ws: ws, ended: make(chan struct{}), arrived: make(chan struct{})}

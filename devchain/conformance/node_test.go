@@ -76,14 +76,8 @@ func (n *node) serve(pingAfter, closeAfter time.Duration) {
 	n.servers, n.addrs = nil, nil
 	members := n.chain.Sealers()
 	for i := range members {
-		var peers []rpc.Node
-		for k := range members {
-			if k != i {
-				peers = append(peers, identity(members[k]))
-			}
-		}
 		server, err := rpc.NewServer(rpc.Config{
-			Ledger: n.chain, Node: identity(members[i]), Peers: peers, ReturnInputParams: true, Clock: n.now, AMOPWait: amopWait,
+			Ledger: n.chain, Node: identity(members[i]), Network: network{n, i}, ReturnInputParams: true, Clock: n.now, AMOPWait: amopWait,
 			PingAfter: pingAfter, CloseAfter: closeAfter,
 		})
 		require.NoError(n.t, err)
@@ -92,6 +86,26 @@ func (n *node) serve(pingAfter, closeAfter time.Duration) {
 		server.Start(listener)
 		n.servers, n.addrs = append(n.servers, server), append(n.addrs, listener.Addr().String())
 	}
+}
+
+// network is what node number self knows of the others: they have the same ledger.
+type network struct {
+	n    *node
+	self int
+}
+
+func (w network) Peers() (peers []rpc.Peer) {
+	head := w.n.chain.Head()
+	for i, member := range w.n.chain.Sealers() {
+		if i != w.self {
+			peers = append(peers, rpc.Peer{Node: identity(member), Number: head.Number, Hash: head.Hash})
+		}
+	}
+	return peers
+}
+
+func (w network) View() rpc.View {
+	return rpc.View{Leader: int((w.n.chain.Head().Number + 1) % uint64(len(w.n.chain.Sealers())))}
 }
 
 func (n *node) stop() {

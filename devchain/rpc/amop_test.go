@@ -221,3 +221,14 @@ func TestTopicListsThatCannotBeReadHaveNone(t *testing.T) {
 		require.Equal(t, want, parseTopicList([]byte(text)), text)
 	}
 }
+
+func FuzzTopicList(f *testing.F) {
+	f.Add([]byte("{\"topics\":[]}\n"))
+	f.Add([]byte(`{"topics":["a",1,null]}`))
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		var o owed
+		added := o.subscribe(parseTopicList(payload))
+		require.LessOrEqual(t, len(added), maxTopics)
+		require.Empty(t, o.subscribe(added), "each once")
+	})
+}

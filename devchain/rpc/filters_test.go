@@ -126,19 +126,3 @@ func TestLogsOfOneBlockByItsHash(t *testing.T) {
 		require.Equal(t, fault{codeParams, "unknown block"}, e.failure("getLogs", "group0", query(unknown)))
 	}
 }
-
-func FuzzLogQuery(f *testing.F) {
-	f.Add(`{"fromBlock":"0x1","toBlock":"latest","address":["0xAB"],"topics":[null,["x"],"y"],"blockhash":"0x12"}`)
-	f.Add(`{"fromBlock":1,"toBlock":true,"address":{},"topics":{"a":1}}`)
-	f.Fuzz(func(t *testing.T, text string) {
-		v, err := firstValue([]byte(text))
-		if err != nil {
-			return
-		}
-		if q, err := parseLogQuery(v); err == nil {
-			require.LessOrEqual(t, len(q.Topics), maxTopicPositions)
-			_ = q.Validate()
-		}
-		_ = parseTopicList([]byte(text))
-	})
-}

@@ -141,15 +141,15 @@ type watch struct {
 // begin forgets what was seen.
 func (s *watch) begin() { s.creates, s.system, s.creator = false, false, nil }
 
-// GetCode of an account that stands for a system contract is an instruction that
-// fails.
+// GetCode of an account that stands for a system contract, or without code, is an
+// instruction that fails: how it is called decides.
 func (s *watch) GetCode(addr common.Address) []byte {
-	code := s.evmState.GetCode(addr)
-	if system.Bound(code) {
+	code := s.StateDB.GetCode(addr)
+	if s.calls == nil && (len(code) == 0 || system.Bound(code)) {
 		s.system = true
 		return []byte{byte(vm.INVALID)}
 	}
-	return code
+	return s.evmState.GetCode(addr)
 }
 
 // SetNonce is what go-ethereum does first when a contract creates another one.

@@ -106,6 +106,7 @@ func noCode(s suite.Suite) []byte {
 type evmState struct {
 	*world
 	builtIns *builtIns
+	calls    *systemCalls // of a message that is followed closely, else nil
 }
 
 // GetCodeSize is 1 for the system contracts, so that contracts may call them.
@@ -117,10 +118,14 @@ func (s evmState) GetCodeSize(addr common.Address) int {
 }
 
 // GetCode of an account without code is noCode, which answers a call from a
-// contract as a node does.
+// contract as a node does. Where nothing may be changed, and for borrowed code, the
+// answer is a success.
 func (s evmState) GetCode(addr common.Address) []byte {
 	if code := s.StateDB.GetCode(addr); len(code) > 0 {
 		return code
+	}
+	if s.calls != nil && s.calls.lenient() {
+		return []byte{byte(vm.STOP)}
 	}
 	return s.builtIns.noCode
 }

@@ -54,7 +54,7 @@ type execution struct {
 }
 
 func newExecution(env blockEnv, w *world) *execution {
-	x := &execution{env: env, state: w, watch: &watch{evmState: evmState{w, env.builtIns}}}
+	x := &execution{env: env, state: w, watch: &watch{evmState: evmState{world: w, builtIns: env.builtIns}}}
 	contracts := maps.Clone(env.builtIns.contracts)
 	for _, addr := range env.builtIns.system.Addresses() {
 		if env.builtIns.system.Has(env.settings, addr) {
@@ -114,7 +114,7 @@ func (x *execution) cancel() {
 func (x *execution) runFollowed(m message, value *uint256.Int) outcome {
 	c := newCreations(x.env.suite, x.env.number, m.index)
 	calls := newSystemCalls(x, m, c)
-	own := evmState{x.state, x.env.builtIns}
+	own := evmState{x.state, x.env.builtIns, calls}
 	var evm *vm.EVM
 	switch {
 	case m.web3: // contracts go where the EVM puts them

@@ -88,6 +88,7 @@ type systemCalls struct {
 	kind    vm.OpCode // of the call that was entered last
 	from    common.Address
 	blocked *common.Address // whose place a deniedCall has
+	static  []bool          // by depth: nothing may be changed in the call
 }
 
 func newSystemCalls(x *execution, m message, c *creations) *systemCalls {
@@ -114,6 +115,11 @@ func (s *systemCalls) hooks() *tracing.Hooks {
 // for one.
 func (s *systemCalls) onEnter(depth int, kind vm.OpCode, from, to common.Address, input []byte) {
 	s.kind, s.from = kind, s.creations.of(from)
+	for len(s.static) < depth { // a deployment itself is not entered
+		s.static = append(s.static, false)
+	}
+	static := kind == vm.STATICCALL || depth > 0 && s.static[depth-1]
+	s.static = append(s.static[:depth], static)
 	s.permit(depth, kind, to, input)
 	if _, known := s.contracts[to]; known || kind == vm.CREATE || kind == vm.CREATE2 {
 		return
@@ -121,6 +127,12 @@ func (s *systemCalls) onEnter(depth int, kind vm.OpCode, from, to common.Address
 	if system.Bound(s.x.state.GetCode(to)) {
 		s.contracts[to] = entered{s, to}
 	}
+}
+
+// lenient reports whether the call that was entered last may go to an account
+// without code.
+func (s *systemCalls) lenient() bool {
+	return s.kind == vm.DELEGATECALL || len(s.static) > 0 && s.static[len(s.static)-1]
 }
 
 // entered is a system contract, or an account that stands for one, that a contract calls.

@@ -252,3 +252,22 @@ func TestGasPrice(t *testing.T) {
 	require.Equal(t, "0x", hexutil.Encode(r.Output))
 	require.Equal(t, "paid", c.value(table, "key"))
 }
+
+func TestContractsCallAccountsWithoutCode(t *testing.T) {
+	t.Parallel()
+	c := newTestChain(t)
+	nobody := common.HexToAddress("0x00000000000000000000000000000000000b0b01")
+	for kind, succeeds := range map[string]bool{"f1": false, "f4": true, "fa": true} {
+		r := c.must(c.tx(c.caller(kind, false), to(nobody, []byte{1, 2, 3, 4})))
+		require.Equal(t, StatusNone, r.Status)
+		if succeeds {
+			require.Equal(t, word(1), r.Output, kind)
+		} else {
+			require.Equal(t, word(0), r.Output[:32], kind)
+			require.Contains(t, string(r.Output), "Call address error.", kind)
+		}
+	}
+	inner := c.caller("f1", false) // a CALL below a STATICCALL inherits it
+	r := c.must(c.tx(c.caller("fa", false), to(common.HexToAddress(inner), to(nobody, []byte{1, 2, 3, 4}))))
+	require.Equal(t, append(word(1), word(1)...), r.Output)
+}

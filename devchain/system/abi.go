@@ -3,6 +3,7 @@ package system
 import (
 	"encoding/binary"
 	"math/big"
+	"slices"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/holiman/uint256"
@@ -188,7 +189,7 @@ func boolean(b bool) value {
 func address(a common.Address) value { return word(common.BytesToHash(a[:])) }
 
 func text(s string) value {
-	out := append(number(uint64(len(s))).data, s...)
+	out := slices.Concat(number(uint64(len(s))).data, []byte(s))
 	if rest := len(s) % wordSize; rest != 0 {
 		out = append(out, make([]byte, wordSize-rest)...)
 	}

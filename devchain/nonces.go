@@ -12,9 +12,9 @@ func digestNonce(nonce string) nonceDigest {
 }
 
 // nonceMark is what the window keeps of a digest, to be small: it may hold millions.
-// Again equal ones would only refuse each other; among a million nonces one in
-// 10^13 transactions meets one.
-type nonceMark [8]byte
+// Equal ones refuse each other without a reason; with a million nonces in the window
+// that happens to one in 280 million transactions.
+type nonceMark [6]byte
 
 func (d nonceDigest) mark() nonceMark { return nonceMark(d[:len(nonceMark{})]) }
 

@@ -53,10 +53,10 @@ type ledger struct {
 // Sizes of the store's memory: enough that the hot part of a million accounts
 // stays in memory, small enough for a laptop that runs four nodes. The block cache
 // lends its memory to the memtables, of which there are two or three at a time;
-// were they as large, nothing would be cached. What is left holds the filters of two
+// were they as large, nothing would be cached. What is left holds the filters of a
 // million transactions.
 const (
-	blockCacheBytes = 40 << 20
+	blockCacheBytes = 32 << 20
 	memTableBytes   = 8 << 20
 	codeCacheBytes  = 32 << 20
 	// filterBitsPerKey makes one read in a hundred look in vain.

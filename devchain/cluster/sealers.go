@@ -26,13 +26,3 @@ func (s sealers) isQuorum(counts func(sealer int) bool) bool {
 	}
 	return have >= total-(total-1)/3
 }
-
-// index is the place of a key; −1 when it is no sealer.
-func (s sealers) index(key [64]byte) int {
-	for i, m := range s.members {
-		if m.PublicKey == key {
-			return i
-		}
-	}
-	return -1
-}

@@ -46,17 +46,18 @@ func (n *Node) accept(ctx context.Context, l net.Listener) {
 }
 
 // listen reads what one node sends until the connection ends.
-func (n *Node) listen(ctx context.Context, conn net.Conn) error {
+func (n *Node) listen(ctx context.Context, tcp net.Conn) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
-	defer conn.Close()
+	defer context.AfterFunc(ctx, func() { _ = tcp.Close() })()
+	defer tcp.Close()
+	conn := tcp
 	if err := conn.SetDeadline(time.Now().Add(helloTime)); err != nil {
 		return err
 	}
 	var secret []byte
 	if n.cfg.Server != nil {
-		secured := tls.Server(conn, n.cfg.Server)
+		secured := tls.Server(tcp, n.cfg.Server)
 		err := secured.HandshakeContext(ctx)
 		if err != nil {
 			return err

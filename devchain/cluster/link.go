@@ -77,18 +77,19 @@ func (l *link) connect(ctx context.Context) error {
 	defer cancel()
 	dialing, done := context.WithTimeout(ctx, helloTime)
 	defer done()
-	conn, err := (&net.Dialer{}).DialContext(dialing, "tcp", l.address)
+	tcp, err := (&net.Dialer{}).DialContext(dialing, "tcp", l.address)
 	if err != nil {
 		return err
 	}
-	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
-	defer conn.Close()
+	defer context.AfterFunc(ctx, func() { _ = tcp.Close() })()
+	defer tcp.Close()
+	conn := tcp
 	if err := conn.SetDeadline(time.Now().Add(helloTime)); err != nil {
 		return err
 	}
 	var secret []byte
 	if l.node.cfg.Client != nil {
-		secured := tls.Client(conn, l.node.cfg.Client)
+		secured := tls.Client(tcp, l.node.cfg.Client)
 		if err := secured.HandshakeContext(dialing); err != nil {
 			return err
 		}

@@ -172,8 +172,8 @@ func (c *Chain) sealBlock(batch []*pending, now time.Time) error {
 		return err
 	}
 	c.pool.committed(number, batch, candidate.digests())
+	c.subs.publish(candidate.head()) // before the answers: who has one may rely on it
 	candidate.finish()
-	c.subs.publish(candidate.head())
 	return nil
 }
 

@@ -197,8 +197,9 @@ func (c *Chain) Commit(x *Candidate, signatures []Signature) error {
 		c.fail(nil, err)
 		return err
 	}
-	c.pool.settled(x)
-	c.subs.publish(x.head())
+	answer := c.pool.settled(x)
+	c.subs.publish(x.head()) // before the answers: who has one may rely on it
+	answer()
 	return nil
 }
 

@@ -236,11 +236,12 @@ func (p *pool) revert(head uint64, used *nonceWindow) {
 }
 
 // settled notes that a block is on the chain whose transactions were not cut, and
-// answers those who wait for them. Those who wait for another transaction with a
-// nonce of the block learn that it is used up.
-func (p *pool) settled(x *Candidate) {
+// gives answer, which tells those who wait for them. Those who wait for another
+// transaction with a nonce of the block learn that it is used up.
+func (p *pool) settled(x *Candidate) (answer func()) {
 	digests := x.digests()
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	gone := map[*pending]bool{}
 	var answered []*pending
 	for i, entry := range x.batch {
@@ -263,9 +264,10 @@ func (p *pool) settled(x *Candidate) {
 	p.held = nil
 	p.consumed.add(x.block.Number, digests)
 	p.head = x.block.Number
-	p.mu.Unlock()
-	for _, entry := range answered {
-		close(entry.done)
+	return func() {
+		for _, entry := range answered {
+			close(entry.done)
+		}
 	}
 }
 

@@ -41,13 +41,27 @@ var mayImport = map[string][]string{
 	"gateway/client":     {"chain", "batch", "batch/rows"},
 	"certs":              {},
 	"configs":            {},
-	"devchain":           {"internal/golden"}, // in tests only
-	"internal":           {"chain/...", "contracts", "batch/...", "gateway/...", "certs", "configs"},
-	"internal/arch":      {},
-	"internal/testkit":   {"certs", "devchain", "devchain/rpc"}, // for tests only
-	"cmd":                {"chain/...", "contracts", "batch/...", "gateway/...", "certs", "configs", "internal/..."},
-	"cmd/devnode":        {"devchain/...", "certs"}, // the node shares no code with its clients
-	"scripts":            {"certs", "gateway/client"},
+	// The development node, its tests included, hence internal/golden and certs.
+	"devchain":             {"internal/golden"},
+	"devchain/suite":       {"internal/golden"},
+	"devchain/flatstate":   {},
+	"devchain/tables":      {"devchain/flatstate"},
+	"devchain/system":      {"devchain/tables"},
+	"devchain/faults":      {},
+	"devchain/logfilter":   {"devchain"},
+	"devchain/nodejson":    {"devchain/logfilter"},
+	"devchain/nodeconf":    {"devchain", "devchain/suite"},
+	"devchain/rpc":         {"devchain", "devchain/faults", "devchain/logfilter", "devchain/nodejson", "devchain/suite", "internal/golden"},
+	"devchain/web3":        {"devchain", "devchain/faults", "devchain/logfilter", "devchain/nodejson", "devchain/flatstate", "devchain/suite"},
+	"devchain/control":     {"devchain", "devchain/faults", "devchain/suite"},
+	"devchain/cluster":     {"devchain", "devchain/suite", "certs"},
+	"devchain/conformance": {"devchain/...", "internal/golden"},
+	"internal":             {"chain/...", "contracts", "batch/...", "gateway/...", "certs", "configs"},
+	"internal/arch":        {},
+	"internal/testkit":     {"certs", "devchain", "devchain/rpc", "devchain/suite"}, // for tests only
+	"cmd":                  {"chain/...", "contracts", "batch/...", "gateway/...", "certs", "configs", "internal/..."},
+	"cmd/devnode":          {"devchain/...", "certs"}, // the node shares no code with its clients
+	"scripts":              {"certs", "gateway/client"},
 }
 
 // onlyIn names the parts that alone may use a library. Tests are free.

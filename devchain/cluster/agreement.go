@@ -78,6 +78,8 @@ type agreement struct {
 	begun time.Time // when the accepted proposal was accepted
 	last  time.Time // when the newest block was begun
 
+	expired time.Time // when what has waited too long was last thrown out
+
 	peers  map[int]status // newest blocks of the others
 	behind time.Time      // since when another node has the next block; zero: none
 	asked  time.Time      // when one was asked for blocks; zero: none is asked
@@ -147,7 +149,10 @@ func (a *agreement) leader(round uint64) int { return a.sealers.leader(a.height,
 // step does what is due now and tells when to call it again at the latest.
 func (a *agreement) step(ctx context.Context, now time.Time) (time.Time, error) {
 	a.now = now
-	a.ledger.Expire()
+	if now.Sub(a.expired) >= idle { // it looks at everything that waits
+		a.ledger.Expire()
+		a.expired = now
+	}
 	again := now.Add(idle)
 	soonest := func(t time.Time) {
 		if t.Before(again) {

@@ -136,6 +136,35 @@ func TestReadNodeNamesFileSectionKeyAndValueOfEveryFault(t *testing.T) {
 	}
 }
 
+func TestReadNodeReadsTheAddressesOfTheNodes(t *testing.T) {
+	t.Parallel()
+	path := node(t, readText(t, "config.ini"))
+	list := filepath.Join(filepath.Dir(path), "nodes.json")
+	require.NoError(t, os.WriteFile(list, []byte(`{"nodes":["127.0.0.1:30300","[::1]:30301"]}`), 0o600))
+	n, err := ReadNode(path)
+	require.NoError(t, err)
+	require.Equal(t, []string{"127.0.0.1:30300", "[::1]:30301"}, n.Peers)
+
+	for _, wrong := range []string{"", "[]", `{"nodes":["127.0.0.1"]}`, `{"nodes":"127.0.0.1:1"}`} {
+		require.NoError(t, os.WriteFile(list, []byte(wrong), 0o600))
+		_, err := ReadNode(path)
+		require.ErrorContains(t, err, "nodes_file", wrong)
+		require.ErrorContains(t, err, "nodes.json")
+	}
+	require.NoError(t, os.Remove(list))
+	n, err = ReadNode(path)
+	require.NoError(t, err)
+	require.Empty(t, n.Peers, "a node alone needs none")
+
+	other := filepath.Join(t.TempDir(), "others.json")
+	require.NoError(t, os.WriteFile(other, []byte(`{"nodes":["10.0.0.1:1"]}`), 0o600))
+	require.NoError(t, os.WriteFile(path, []byte(readText(t, "config.ini",
+		"nodes_path=./", "nodes_path="+filepath.Dir(other), "nodes_file=nodes.json", "nodes_file=others.json")), 0o600))
+	n, err = ReadNode(path)
+	require.NoError(t, err)
+	require.Equal(t, []string{"10.0.0.1:1"}, n.Peers)
+}
+
 func TestReadNodeListsAllProblemsAtOnce(t *testing.T) {
 	t.Parallel()
 	_, err := ReadNode(node(t, readText(t, "config.ini", "listen_port=20200", "listen_port=x", "level=info", "level=x")))

@@ -116,9 +116,9 @@ func (p *processes) send(node int, nonce string, intent chain.Intent) (receipt, 
 }
 
 // sendOn sends one transaction after another to a node until ctx ends.
-func (p *processes) sendOn(ctx context.Context, node int) {
+func (p *processes) sendOn(ctx context.Context, node, sender int) {
 	for n := 0; ctx.Err() == nil; n++ {
-		r, err := p.send(node, fmt.Sprintf("%d-%d", node, n), chain.Intent{To: &p.to, Input: []byte{1}})
+		r, err := p.send(node, fmt.Sprintf("%d-%d-%d", node, sender, n), chain.Intent{To: &p.to, Input: []byte{1}})
 		if err != nil {
 			select {
 			case <-time.After(20 * time.Millisecond): // it may be dead
@@ -200,8 +200,8 @@ func TestNodesAreKilledWhileClientsSend(t *testing.T) {
 
 	ctx, stop := context.WithCancel(t.Context())
 	var clients sync.WaitGroup
-	for i := range 4 {
-		clients.Go(func() { p.sendOn(ctx, i) })
+	for i := range 40 {
+		clients.Go(func() { p.sendOn(ctx, i%4, i) })
 	}
 	for n := range 6 {
 		time.Sleep(time.Duration(rand.IntN(700)) * time.Millisecond) // any moment between two blocks

@@ -503,7 +503,7 @@ func TestStopAndClose(t *testing.T) {
 		_, err := c.send(c.tx(hello, nil))
 		done <- err
 	}()
-	require.Eventually(t, func() bool { return c.PendingCount() == 1 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return c.PendingCount() == 1 }, time.Minute, time.Millisecond)
 	require.NoError(t, c.Stop(t.Context()))
 	require.ErrorIs(t, <-done, ErrStopped)
 	_, err := c.send(c.tx(hello, nil))
@@ -532,7 +532,7 @@ func TestStopBreaksOffALongBlock(t *testing.T) {
 		_, err := c.send(c.tx(hexOf(at), nil))
 		done <- err
 	}()
-	require.Eventually(t, func() bool { n, _ := c.pool.waiting(); return n == 0 && c.PendingCount() == 1 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { n, _ := c.pool.waiting(); return n == 0 && c.PendingCount() == 1 }, time.Minute, time.Millisecond)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()
 	require.ErrorIs(t, c.Stop(ctx), context.DeadlineExceeded)

@@ -68,7 +68,7 @@ func (c *controlled) address() string {
 }
 
 func (c *controlled) dial() fisco.DialConfig {
-	return fisco.DialConfig{Address: c.address(), ChainID: "chain0", Group: "group0", Heartbeat: 200 * time.Millisecond}
+	return fisco.DialConfig{Address: c.address(), ChainID: "chain0", Group: "group0", Heartbeat: time.Second}
 }
 
 // session is a client that dials again when its connection breaks.
@@ -120,12 +120,21 @@ func TestAClientSettlesByReceiptWhatWasExecutedUnanswered(t *testing.T) {
 			s, signed := c.session(), c.deployment("one")
 			client, err := s.Client(t.Context())
 			require.NoError(t, err)
-			_, err = client.Send(c.within(time.Second), signed)
+			ctx, leave := context.WithCancel(t.Context())
+			defer leave()
+			sent := make(chan error, 1)
+			go func() {
+				_, err := client.Send(ctx, signed)
+				sent <- err
+			}()
+			require.Eventually(t, func() bool { return c.height() == 1 }, patience, 10*time.Millisecond)
+			time.AfterFunc(time.Second, leave) // some errors come by themselves
+			err = <-sent
 			var failure *chain.Error
 			require.ErrorAs(t, err, &failure)
 			require.NotEqual(t, chain.SentNo, failure.Sent, "%v", err)
 			require.EqualValues(t, 1, c.height())
-			receipt, err := s.Submit(c.within(20*time.Second), signed)
+			receipt, err := s.Submit(c.within(patience), signed)
 			require.NoError(t, err)
 			require.EqualValues(t, 1, receipt.BlockNumber)
 			require.EqualValues(t, 1, c.height(), "executed once")
@@ -137,7 +146,7 @@ func TestAClientSendsAgainWhatWasNotExecuted(t *testing.T) {
 	t.Parallel()
 	c := newControlled(t)
 	c.fault(faults.Fault{Action: faults.Close, On: "sendTransaction", Times: 2})
-	receipt, err := c.session().Submit(c.within(20*time.Second), c.deployment("one"))
+	receipt, err := c.session().Submit(c.within(patience), c.deployment("one"))
 	require.NoError(t, err)
 	require.EqualValues(t, 1, receipt.BlockNumber)
 	require.Equal(t, "ID  ACTION  ON               STRUCK  OF  SEEN\n1   close   sendTransaction  2       2   2\n", c.ctl("fault", "list"))
@@ -150,12 +159,12 @@ func TestAClientFindsOutThatItsConnectionIsDead(t *testing.T) {
 	require.NoError(t, err)
 	defer client.Close()
 	c.fault(faults.Fault{Action: faults.HalfOpen, On: "getBlockNumber"})
-	_, err = client.GetBlockNumber(c.within(20 * time.Second))
+	_, err = client.GetBlockNumber(c.within(patience))
 	require.Error(t, err)
 	select {
 	case <-client.Done():
 		require.Error(t, client.Err())
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		require.Fail(t, "the heartbeat found nothing")
 	}
 }
@@ -174,7 +183,7 @@ func TestAWrongHeightMakesAWrongBlockLimit(t *testing.T) {
 	require.NoError(t, err)
 	client, err := s.Client(t.Context())
 	require.NoError(t, err)
-	_, err = client.Send(c.within(20*time.Second), signed)
+	_, err = client.Send(c.within(patience), signed)
 	require.ErrorContains(t, err, "BlockLimitCheckFail")
 }
 
@@ -183,7 +192,7 @@ func TestSnapshotAndRevertOfARunningNode(t *testing.T) {
 	c := newControlled(t)
 	require.Equal(t, "clean\n", c.ctl("snapshot", "clean"))
 	s, signed := c.session(), c.deployment("one")
-	first, err := s.Submit(c.within(20*time.Second), signed)
+	first, err := s.Submit(c.within(patience), signed)
 	require.NoError(t, err)
 	require.True(t, strings.HasPrefix(c.ctl("revert", "clean"), "block 0 0x"))
 	client, err := s.Client(t.Context())
@@ -196,7 +205,7 @@ func TestSnapshotAndRevertOfARunningNode(t *testing.T) {
 	require.NoError(t, s.Close())
 	c.start()
 	require.Contains(t, c.ctl("snapshot", "--list"), "clean: block 0 0x")
-	again, err := c.session().Submit(c.within(20*time.Second), signed)
+	again, err := c.session().Submit(c.within(patience), signed)
 	require.NoError(t, err)
 	require.Equal(t, first.Contract, again.Contract)
 	require.EqualValues(t, 1, again.BlockNumber)
@@ -221,7 +230,7 @@ func TestDeterministicNodesAgree(t *testing.T) {
 		signed := c.deployment(name)
 		var hashes []string
 		for _, node := range []*controlled{c, other} {
-			_, err := node.session().Submit(node.within(20*time.Second), signed)
+			_, err := node.session().Submit(node.within(patience), signed)
 			require.NoError(t, err)
 			s, err := node.node.Status(t.Context())
 			require.NoError(t, err)
@@ -243,7 +252,7 @@ func TestCtlDrivesANode(t *testing.T) {
 	s := c.session()
 	client, err := s.Client(t.Context())
 	require.NoError(t, err)
-	_, err = client.Send(c.within(20*time.Second), c.deployment("one"))
+	_, err = client.Send(c.within(patience), c.deployment("one"))
 	require.ErrorContains(t, err, "TxPoolIsFull")
 	require.Equal(t, "1 cleared\n", c.ctl("fault", "clear", "2"))
 	require.Equal(t, "1 cleared\n", c.ctl("fault", "clear"))
@@ -254,12 +263,12 @@ func TestCtlDrivesANode(t *testing.T) {
 	require.Equal(t, "sealing is off\n", c.ctl("sealing", "stop"))
 	answered := make(chan error, 1)
 	go func() {
-		_, err := client.Send(c.within(20*time.Second), c.deployment("two"))
+		_, err := client.Send(c.within(patience), c.deployment("two"))
 		answered <- err
 	}()
 	require.Eventually(t, func() bool {
 		return strings.Contains(c.ctl("status"), "1 transactions wait, sealing is off")
-	}, 20*time.Second, 10*time.Millisecond)
+	}, patience, 10*time.Millisecond)
 	require.True(t, strings.HasPrefix(c.ctl("mine"), "block 4 0x"))
 	require.NoError(t, <-answered)
 	require.Equal(t, "sealing is on\n", c.ctl("sealing", "start"))
@@ -285,10 +294,10 @@ func TestAStopWhileSealingIsOff(t *testing.T) {
 	require.NoError(t, err)
 	answered := make(chan error, 1)
 	go func() {
-		_, err := client.Send(c.within(20*time.Second), c.deployment("one"))
+		_, err := client.Send(c.within(patience), c.deployment("one"))
 		answered <- err
 	}()
-	require.Eventually(t, func() bool { return strings.Contains(c.ctl("status"), "1 transactions wait") }, 20*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return strings.Contains(c.ctl("status"), "1 transactions wait") }, patience, 10*time.Millisecond)
 	code, stderr := c.stop()
 	require.Zero(t, code, stderr)
 	require.Error(t, <-answered)

@@ -110,7 +110,7 @@ func (r *recordedNodes) send(node string, request string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	res, err := (&http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}).
+	res, err := (&http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}}).
 		Post(r.running[i].url, "application/json", strings.NewReader(request))
 	if err != nil {
 		return "", err
@@ -142,7 +142,7 @@ func (r *recordedNodes) settle() {
 			return len(answers) == 1 && strings.HasSuffix(answer, "}"+strconv.Itoa(up+1))
 		}
 		return false
-	}, 30*time.Second, 10*time.Millisecond)
+	}, patience, 10*time.Millisecond)
 }
 
 var (
@@ -209,7 +209,7 @@ func (r *recordedNodes) playLost(e golden.Exchange) {
 	}()
 	require.Eventually(r.t, func() bool {
 		return strings.Contains(r.mustSend(e.Peer, `{"jsonrpc":"2.0","id":1,"method":"getPendingTxSize","params":["group0",""]}`), `"result":1`)
-	}, 10*time.Second, 10*time.Millisecond)
+	}, patience, 10*time.Millisecond)
 	for i := range r.running {
 		r.stop(i) // also the one that knows the transaction from node 0
 	}

@@ -84,7 +84,7 @@ func client(t *testing.T, home string) *http.Client {
 	require.NoError(t, err)
 	transport := &http.Transport{TLSClientConfig: certs.ClientConfig(cert, roots)}
 	t.Cleanup(transport.CloseIdleConnections)
-	return &http.Client{Transport: transport, Timeout: 10 * time.Second}
+	return &http.Client{Transport: transport, Timeout: patience}
 }
 
 func requireBlockNumber(t *testing.T, c *http.Client, address string) {
@@ -152,7 +152,7 @@ func TestANodeStartsAgainAfterKill(t *testing.T) {
 	require.Zero(t, code, text)
 	first := readPID(t, home, 0)
 	require.NoError(t, syscall.Kill(first, syscall.SIGKILL))
-	require.Eventually(t, func() bool { return hasEnded(first) }, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return hasEnded(first) }, patience, 10*time.Millisecond)
 
 	text, code = runScript(t, home, "start_all.sh")
 	require.Zero(t, code, text)

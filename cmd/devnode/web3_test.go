@@ -19,7 +19,7 @@ func TestTheWeb3PortOfANode(t *testing.T) {
 	r := start(t, arguments(nodes[0]))
 	require.Len(t, r.web3, 1)
 	require.True(t, strings.HasPrefix(r.web3[0], "http://127.0.0.1:"), "it is plain, also where the other port is not")
-	plain := &http.Client{Timeout: 20 * time.Second}
+	plain := &http.Client{Timeout: patience}
 	defer plain.CloseIdleConnections()
 	require.Contains(t, ask(t, plain, r.web3[0], "eth_blockNumber"), `"result":"0x0"`)
 	require.Contains(t, ask(t, plain, r.web3[0], "net_peerCount"), `"result":1`)
@@ -56,7 +56,7 @@ func TestFaultsStrikeTheWeb3Port(t *testing.T) {
 	defer node.Close()
 	_, err = node.AddFault(t.Context(), faults.Fault{Action: faults.Error, Transport: faults.Web3, Node: "node0", Code: -32005, Message: "broken"})
 	require.NoError(t, err)
-	plain := &http.Client{Timeout: 20 * time.Second}
+	plain := &http.Client{Timeout: patience}
 	defer plain.CloseIdleConnections()
 	require.Contains(t, ask(t, plain, r.web3[0], "eth_blockNumber"), `"message":"broken"`)
 	require.Contains(t, ask(t, plain, r.web3[0], "eth_blockNumber"), `"result":"0x0"`)

@@ -21,10 +21,10 @@ type stranger struct {
 }
 
 func (w *world) stranger(i int, cfg *tls.Config) (stranger, error) {
-	conn, err := (&net.Dialer{Timeout: 5 * time.Second}).DialContext(w.t.Context(), "tcp", w.peers[i])
+	conn, err := (&net.Dialer{Timeout: longWait}).DialContext(w.t.Context(), "tcp", w.peers[i])
 	require.NoError(w.t, err)
 	w.t.Cleanup(func() { _ = conn.Close() })
-	require.NoError(w.t, conn.SetDeadline(time.Now().Add(20*time.Second)))
+	require.NoError(w.t, conn.SetDeadline(time.Now().Add(longWait)))
 	secured := tls.Client(conn, newest(cfg))
 	if err := secured.HandshakeContext(w.t.Context()); err != nil {
 		return stranger{}, err

@@ -141,10 +141,14 @@ func (w *world) stop(i int) {
 	}
 }
 
+// longWait is how long a test waits for what must come; long enough for a machine
+// that has much else to do.
+const longWait = time.Minute
+
 // await waits for what must come.
 func (w *world) await(what string, done func() bool) {
 	w.t.Helper()
-	require.Eventually(w.t, done, 30*time.Second, 2*time.Millisecond, what)
+	require.Eventually(w.t, done, longWait, 2*time.Millisecond, what)
 }
 
 // tx is a signed transaction with a new nonce: a call of an address without code.
@@ -175,7 +179,7 @@ func (w *world) tx() ([]byte, common.Hash) {
 // send sends a transaction to a node and waits for its block.
 func (w *world) send(i int) (uint64, error) {
 	raw, _ := w.tx()
-	ctx, cancel := context.WithTimeout(w.t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(w.t.Context(), longWait)
 	defer cancel()
 	result, err := w.nodes[i].chain.SendTransaction(ctx, raw)
 	if err != nil {

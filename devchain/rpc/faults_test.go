@@ -14,6 +14,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/coder/websocket"
@@ -25,9 +26,20 @@ import (
 // struckWorld is an endpoint with faults.
 func struckWorld(t *testing.T, list ...faults.Fault) (*world, *endpoint, *faults.Set) {
 	t.Helper()
+	return struckEndpoint(t, (*world).endpoint, list)
+}
+
+// struckPiped is struckWorld inside a bubble of synctest.
+func struckPiped(t *testing.T, list ...faults.Fault) (*world, *endpoint, *faults.Set) {
+	t.Helper()
+	return struckEndpoint(t, (*world).piped, list)
+}
+
+func struckEndpoint(t *testing.T, open func(*world, func(*Config)) *endpoint, list []faults.Fault) (*world, *endpoint, *faults.Set) {
+	t.Helper()
 	set := &faults.Set{}
 	w := newWorld(t, 1, -1)
-	e := w.endpoint(func(cfg *Config) { cfg.Faults, cfg.Name = set, "node0" })
+	e := open(w, func(cfg *Config) { cfg.Faults, cfg.Name = set, "node0" })
 	for _, f := range list {
 		_, err := set.Add(f)
 		require.NoError(t, err)
@@ -47,7 +59,7 @@ func eventually(t *testing.T, what func() bool) {
 func (e *endpoint) request(ctx context.Context, method string, params ...any) (*http.Response, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, e.url(), strings.NewReader(rpcText(method, params...)))
 	require.NoError(e.t, err)
-	return (&http.Client{Transport: &http.Transport{TLSClientConfig: e.tls, DisableKeepAlives: true}}).Do(r)
+	return (&http.Client{Transport: &http.Transport{TLSClientConfig: e.tls, DialContext: e.dialer, DisableKeepAlives: true}}).Do(r)
 }
 
 func TestErrorsInPlaceOfAnswers(t *testing.T) {
@@ -113,7 +125,11 @@ func TestDropsOverWebSocket(t *testing.T) {
 
 func TestAStopEndsWhatWasDropped(t *testing.T) {
 	t.Parallel()
-	_, e, set := struckWorld(t, faults.Fault{Action: faults.Drop}, faults.Fault{Action: faults.HalfOpen})
+	synctest.Test(t, stopEndsWhatWasDropped)
+}
+
+func stopEndsWhatWasDropped(t *testing.T) {
+	_, e, set := struckPiped(t, faults.Fault{Action: faults.Drop}, faults.Fault{Action: faults.HalfOpen})
 	ended := make(chan error, 2)
 	for range 2 {
 		go func() {
@@ -127,9 +143,9 @@ func TestAStopEndsWhatWasDropped(t *testing.T) {
 	require.NoError(t, err)
 	dead.ask(typeRPC, rpcText("getBlockNumber", "group0", ""))
 	eventually(t, func() bool { return set.List()[2].Struck == 1 })
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second) // less than a close handshake waits
-	defer cancel()
-	require.NoError(t, e.server.Stop(ctx))
+	began := time.Now()
+	require.NoError(t, e.server.Stop(t.Context()))
+	require.Less(t, time.Since(began), time.Second, "it does not wait for a close handshake")
 	for range 2 {
 		require.Error(t, <-ended)
 	}
@@ -138,16 +154,21 @@ func TestAStopEndsWhatWasDropped(t *testing.T) {
 
 func TestDelay(t *testing.T) {
 	t.Parallel()
-	const wait = 150 * time.Millisecond
-	_, e, _ := struckWorld(t, faults.Fault{Action: faults.Delay, Delay: faults.Duration(wait), On: "getBlockNumber", Times: 2})
-	began := time.Now()
-	require.Equal(t, "0", e.result("getBlockNumber", "group0", ""))
-	require.GreaterOrEqual(t, time.Since(began), wait)
-	p := e.dial()
-	slow := p.ask(typeRPC, rpcText("getBlockNumber", "group0", ""))
-	quick := p.ask(typeRPC, rpcText("getGroupList"))
-	require.Equal(t, quick, string(p.next(typeReply).Seq), "others are not held up")
-	require.Equal(t, slow, string(p.next(typeReply).Seq))
+	synctest.Test(t, func(t *testing.T) {
+		const wait = 3 * time.Second
+		_, e, _ := struckPiped(t, faults.Fault{Action: faults.Delay, Delay: faults.Duration(wait), On: "getBlockNumber", Times: 2})
+		began := time.Now()
+		require.Equal(t, "0", e.result("getBlockNumber", "group0", ""))
+		require.Equal(t, wait, time.Since(began))
+		p := e.dial()
+		began = time.Now()
+		slow := p.ask(typeRPC, rpcText("getBlockNumber", "group0", ""))
+		quick := p.ask(typeRPC, rpcText("getGroupList"))
+		require.Equal(t, quick, string(p.next(typeReply).Seq), "others are not held up")
+		require.Zero(t, time.Since(began))
+		require.Equal(t, slow, string(p.next(typeReply).Seq))
+		require.Equal(t, wait, time.Since(began))
+	})
 }
 
 func TestClosedAndResetConnections(t *testing.T) {
@@ -210,11 +231,11 @@ func TestClosedAndResetConnections(t *testing.T) {
 // and is not closed by the node's own keep-alive either.
 func TestHalfOpen(t *testing.T) {
 	t.Parallel()
-	set := &faults.Set{}
-	w := newWorld(t, 1, -1)
-	e := w.endpoint(func(cfg *Config) {
-		cfg.Faults, cfg.PingAfter, cfg.CloseAfter = set, 20*time.Millisecond, 60*time.Millisecond
-	})
+	synctest.Test(t, halfOpen)
+}
+
+func halfOpen(t *testing.T) {
+	w, e, set := struckPiped(t)
 	p := e.dial()
 	require.Contains(t, p.call("getBlockNumber", "group0", ""), `"result":0`)
 	_, err := set.Add(faults.Fault{Action: faults.HalfOpen})
@@ -222,7 +243,7 @@ func TestHalfOpen(t *testing.T) {
 	p.ask(typeRPC, rpcText("getBlockNumber", "group0", ""))
 	eventually(t, func() bool { return struck(set) == 1 })
 	w.deploy() // a notice that it does not get
-	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 	defer cancel()
 	require.ErrorIs(t, p.ws.Ping(ctx), context.DeadlineExceeded)
 	select {
@@ -350,13 +371,16 @@ func TestPushesAreStruck(t *testing.T) {
 
 func TestDelayedNoticesComeLate(t *testing.T) {
 	t.Parallel()
-	w, e, _ := struckWorld(t, faults.Fault{Action: faults.Delay, On: faults.BlockNotify, Delay: faults.Duration(100 * time.Millisecond)})
-	p := e.dial()
-	p.call("getBlockNumber", "group0", "") // the session is there
-	w.deploy()
-	w.deploy()
-	require.Contains(t, string(p.next(typeBlockNotify).Payload), `"blockNumber" : 2,`)
-	require.Contains(t, string(p.next(typeBlockNotify).Payload), `"blockNumber" : 1,`)
+	synctest.Test(t, func(t *testing.T) {
+		w, e, _ := struckPiped(t, faults.Fault{Action: faults.Delay, On: faults.BlockNotify, Delay: faults.Duration(time.Second)})
+		p := e.dial()
+		p.call("getBlockNumber", "group0", "") // the session is there
+		w.deploy()
+		synctest.Wait() // the notice of block 1 waits
+		w.deploy()
+		require.Contains(t, string(p.next(typeBlockNotify).Payload), `"blockNumber" : 2,`)
+		require.Contains(t, string(p.next(typeBlockNotify).Payload), `"blockNumber" : 1,`)
+	})
 }
 
 // What follows on a pipelined connection after a dropped request is not looked at.

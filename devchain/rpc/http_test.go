@@ -154,7 +154,8 @@ func TestTLSIsMutualAndVersion12(t *testing.T) {
 
 func TestStopAnswersTheRequestInWorkAndEndsEverything(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, 1, 0) // blocks take half a second
+	w := newWorld(t, 1, -1)
+	require.NoError(t, w.chain.SetSealing(t.Context(), false)) // until the stop has begun
 	e := w.endpoint(nil)
 	p := e.dial()
 	raw, other := w.signed(nil, unhex(t, emitterInit), ""), w.signed(nil, unhex(t, emitterInit), "")
@@ -169,7 +170,11 @@ func TestStopAnswersTheRequestInWorkAndEndsEverything(t *testing.T) {
 
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	require.NoError(t, e.server.Stop(ctx))
+	stopped := make(chan error, 1)
+	go func() { stopped <- e.server.Stop(ctx) }()
+	<-e.server.ending
+	require.NoError(t, w.chain.SetSealing(ctx, true))
+	require.NoError(t, <-stopped)
 	require.Contains(t, <-overHTTP, `"status":0`)
 	require.Contains(t, string(p.next(typeReply).Payload), `"status":0`)
 	p.ended()

@@ -4,10 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/coder/websocket"
@@ -169,7 +171,7 @@ func TestPoisonEndsTheSessionAndNoOther(t *testing.T) {
 // upgraded is a raw connection after a WebSocket upgrade.
 func upgraded(t *testing.T, e *endpoint) net.Conn {
 	t.Helper()
-	conn, err := net.Dial("tcp", e.address)
+	conn, err := e.dialer(t.Context(), "tcp", e.address)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = conn.Close() })
 	_, err = conn.Write([]byte("GET / HTTP/1.1\r\nHost: node\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
@@ -229,13 +231,15 @@ func TestALargeMessageBelowTheLimitIsServed(t *testing.T) {
 
 func TestAnswersComeOutOfOrderAndEveryBlockIsAnnounced(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, 1, 200*time.Millisecond)
+	w := newWorld(t, 1, -1)
 	e := w.endpoint(nil)
 	sender, watcher := e.dial(), e.dial()
 	watcher.call("getBlockNumber") // it is connected
+	require.NoError(t, w.chain.SetSealing(t.Context(), false))
 	write := sender.ask(typeRPC, rpcText("sendTransaction", "group0", "", w.signed(nil, unhex(t, emitterInit), ""), false))
 	read := sender.ask(typeRPC, rpcText("getBlockNumber", "group0", ""))
 	require.Equal(t, read, string(sender.next(typeReply).Seq), "the read is not held up")
+	require.NoError(t, w.chain.SetSealing(t.Context(), true))
 	answer := sender.next(typeReply)
 	require.Equal(t, write, string(answer.Seq))
 	require.Contains(t, string(answer.Payload), `"blockNumber":1`)
@@ -269,48 +273,53 @@ func TestManyRequestsInFlightAreAllAnswered(t *testing.T) {
 
 func TestSilentPeerIsPingedAndThenGivenUp(t *testing.T) {
 	t.Parallel()
-	e := newWorld(t, 1, -1).endpoint(func(cfg *Config) { cfg.PingAfter, cfg.CloseAfter = 100*time.Millisecond, 300*time.Millisecond })
-	conn := upgraded(t, e)
-	began := time.Now()
-	require.NoError(t, conn.SetReadDeadline(began.Add(patience)))
-	head := make([]byte, 2)
-	_, err := conn.Read(head)
-	require.NoError(t, err)
-	require.Equal(t, byte(0x89), head[0], "a ping")
-	for err == nil {
-		_, err = conn.Read(head)
-		require.NotEqual(t, byte(0x88), head[0], "no close frame")
-	}
-	require.GreaterOrEqual(t, time.Since(began), 250*time.Millisecond)
-	var timeout net.Error
-	require.False(t, errorAs(err, &timeout) && timeout.Timeout(), "it was closed")
+	synctest.Test(t, func(t *testing.T) {
+		e := newWorld(t, 1, -1).piped(nil)
+		conn := upgraded(t, e)
+		began := time.Now()
+		require.NoError(t, conn.SetReadDeadline(began.Add(patience)))
+		head := make([]byte, 2)
+		_, err := conn.Read(head)
+		require.NoError(t, err)
+		require.Equal(t, byte(0x89), head[0], "a ping")
+		require.Equal(t, 5*time.Second, time.Since(began))
+		for err == nil {
+			_, err = conn.Read(head)
+			require.NotEqual(t, byte(0x88), head[0], "no close frame")
+		}
+		require.Equal(t, 10*time.Second, time.Since(began))
+		require.ErrorIs(t, err, io.EOF, "it was closed")
+	})
 }
 
 func TestPeerThatAnswersPingsStays(t *testing.T) {
 	t.Parallel()
-	e := newWorld(t, 1, -1).endpoint(func(cfg *Config) { cfg.PingAfter, cfg.CloseAfter = 100*time.Millisecond, time.Second })
-	pings := make(chan struct{}, 100)
-	ws, _, err := websocket.Dial(t.Context(), "ws"+e.url()[4:], &websocket.DialOptions{
-		OnPingReceived: func(context.Context, []byte) bool { pings <- struct{}{}; return true },
-	})
-	require.NoError(t, err)
-	defer ws.CloseNow()
-	ended := ws.CloseRead(t.Context())
-	for range 15 { // well past CloseAfter
-		select {
-		case <-pings:
-		case <-ended.Done():
-			require.Fail(t, "the session was closed")
-		case <-time.After(patience):
-			require.Fail(t, "no ping came")
+	synctest.Test(t, func(t *testing.T) {
+		e := newWorld(t, 1, -1).piped(nil)
+		pings := make(chan struct{}, 100)
+		ws, _, err := websocket.Dial(t.Context(), "ws"+e.url()[4:], &websocket.DialOptions{
+			HTTPClient:     e.client(),
+			OnPingReceived: func(context.Context, []byte) bool { pings <- struct{}{}; return true },
+		})
+		require.NoError(t, err)
+		defer ws.CloseNow()
+		ended := ws.CloseRead(t.Context())
+		for range 15 { // well past CloseAfter
+			select {
+			case <-pings:
+			case <-ended.Done():
+				require.Fail(t, "the session was closed")
+			case <-time.After(6 * time.Second):
+				require.Fail(t, "no ping came")
+			}
 		}
-	}
+	})
 }
 
 func TestPeerThatDoesNotReadIsGivenUp(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 1, -1)
-	e := w.endpoint(func(cfg *Config) { cfg.WriteTimeout = 500 * time.Millisecond })
+	e := w.endpoint(func(cfg *Config) { cfg.WriteTimeout = 500 * time.Millisecond }) // over a socket, whose buffers have to be full
 	conn := upgraded(t, e)
 	f := frame{Type: typeRPC, Payload: []byte(rpcText("getGroupInfoList", strings.Repeat("x", 200)))} // some kilobytes come back
 	message := append([]byte{0x82, 0xfe, byte(len(f.bytes()) >> 8), byte(len(f.bytes())), 0, 0, 0, 0}, f.bytes()...)

@@ -29,7 +29,7 @@ func TestEthclientEndToEnd(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	client := dial(t, w.url)
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 
 	id, err := client.ChainID(ctx)
@@ -65,7 +65,7 @@ func TestEthclientEndToEnd(t *testing.T) {
 			require.Eventually(t, func() bool {
 				receipt, err = client.TransactionReceipt(ctx, tx.Hash())
 				return err == nil
-			}, 10*time.Second, 2*time.Millisecond)
+			}, patience, 2*time.Millisecond)
 			require.Equal(t, types.ReceiptStatusSuccessful, receipt.Status)
 			require.EqualValues(t, i, receipt.Type)
 			require.Equal(t, gas, receipt.GasUsed)
@@ -156,7 +156,7 @@ func TestEthclientSubscribesToHeads(t *testing.T) {
 			require.Equal(t, receipt.BlockNumber, head.Number.Uint64())
 		case err := <-subscription.Err():
 			require.NoError(t, err)
-		case <-time.After(20 * time.Second):
+		case <-time.After(patience):
 			t.Fatal("no head came")
 		}
 	}

@@ -18,7 +18,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bcosgate/bcosgate/devchain"
-	"github.com/bcosgate/bcosgate/devchain/faults"
 )
 
 func testRules() params.Rules { return params.MergedTestChainConfig.Rules(common.Big0, true, 0) }
@@ -212,7 +211,7 @@ func TestReceiptsOfABlockWithSeveralTransactions(t *testing.T) {
 		w.result("eth_sendRawTransaction", `["`+hex0x(raw)+`"]`)
 		last = tx.Hash()
 	}
-	require.Eventually(t, func() bool { _, err := w.chain.Receipt(last); return err == nil }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { _, err := w.chain.Receipt(last); return err == nil }, patience, time.Millisecond)
 	for number := uint64(2); number <= w.chain.Head().Number; number++ {
 		receipts, err := w.chain.Receipts(number)
 		require.NoError(t, err)
@@ -231,7 +230,7 @@ func TestReceiptsOfABlockWithSeveralTransactions(t *testing.T) {
 func TestNewHeads(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	ws, resp, err := websocket.Dial(ctx, "ws"+strings.TrimPrefix(w.url, "http"), nil)
 	require.NoError(t, err)
@@ -280,23 +279,41 @@ func TestNewHeads(t *testing.T) {
 	require.Error(t, err)
 }
 
+// heldLedger holds back who asks for the head, until it is let go.
+type heldLedger struct {
+	Ledger
+	asked chan struct{} // gets one for each question
+	free  chan struct{}
+}
+
+func (l *heldLedger) Head() devchain.Head {
+	l.asked <- struct{}{}
+	<-l.free
+	return l.Ledger.Head()
+}
+
 func TestStopAnswersWhatIsUnderWay(t *testing.T) {
 	t.Parallel()
-	w, set := newStruckWorld(t, faults.Fault{Action: faults.Delay, Delay: faults.Duration(200 * time.Millisecond)})
+	held := &heldLedger{asked: make(chan struct{}, 1), free: make(chan struct{})}
+	w := newWorld(t, func(cfg *Config) { held.Ledger, cfg.Ledger = cfg.Ledger, held })
 	type result struct {
 		text string
 		err  error
 	}
 	answered := make(chan result, 1)
 	go func() {
-		text, err := w.try(t.Context(), `{"jsonrpc":"2.0","id":1,"method":"eth_chainId","params":[]}`)
+		text, err := w.try(t.Context(), askNumber)
 		answered <- result{text, err}
 	}()
-	require.Eventually(t, func() bool { return !set.Active() }, patience, time.Millisecond, "the request is being served")
-	require.NoError(t, w.server.Stop(t.Context()))
+	<-held.asked
+	stopped := make(chan error, 1)
+	go func() { stopped <- w.server.Stop(t.Context()) }()
+	<-w.server.ending
+	close(held.free)
 	got := <-answered
 	require.NoError(t, got.err)
-	require.Contains(t, got.text, "0x4ee8")
+	require.JSONEq(t, `{"id":1,"jsonrpc":"2.0","result":"0x0"}`, got.text)
+	require.NoError(t, <-stopped)
 }
 
 func TestConfigIsChecked(t *testing.T) {

@@ -83,7 +83,7 @@ func newWorld(t testing.TB, change ...func(*Config)) *world {
 	w.url = "http://" + listener.Addr().String()
 	t.Cleanup(func() {
 		http.DefaultClient.CloseIdleConnections()
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), patience)
 		defer cancel()
 		require.NoError(t, w.server.Stop(ctx))
 	})
@@ -189,7 +189,7 @@ func (w *world) land(tx types.TxData) *devchain.Receipt {
 		var err error
 		receipt, err = w.chain.Receipt(hash)
 		return err == nil
-	}, 10*time.Second, time.Millisecond)
+	}, patience, time.Millisecond)
 	return receipt
 }
 

@@ -32,7 +32,7 @@ func variantOf(t *testing.T, file string) []golden.Entry {
 		require.NoError(t, json.Unmarshal([]byte(line), &v))
 		changes[v.N] = v
 	}
-	entries := golden.Ledger(t, "tx/"+base+".jsonl")
+	entries, _ := golden.SupportingLedger(t, base)
 	for i, e := range entries {
 		v, ok := changes[e.N]
 		if !ok {

@@ -240,7 +240,7 @@ func (n *node) code(contract string) string {
 }
 
 func contractABI(t testing.TB, name string) abi.ABI {
-	contract, err := abi.JSON(strings.NewReader(string(golden.Read(t, "contracts/"+name+".abi"))))
+	contract, err := abi.JSON(strings.NewReader(string(golden.Support(t, "contracts/"+name+".abi"))))
 	require.NoError(t, err)
 	return contract
 }
@@ -269,7 +269,7 @@ func (p *player) deployHidden(text string) {
 			continue
 		}
 		p.advance(number - 1)
-		code := unhex(strings.TrimSpace(string(golden.Read(p.node.t, p.node.code(name)))))
+		code := unhex(strings.TrimSpace(string(golden.Support(p.node.t, p.node.code(name)))))
 		for _, err := range p.node.together(p.node.signed(0, "", code)) {
 			require.NoError(p.node.t, err)
 		}
@@ -291,7 +291,7 @@ func (p *player) deploys(text, address string) bool {
 // contractAt finds the contract whose functions are called at an address.
 func (n *node) contractAt(text, address, inside string) (best string) {
 	t, most := n.t, 0
-	for _, file := range golden.Files(t, "contracts/*.abi") {
+	for _, file := range golden.SupportFiles(t, "contracts/*.abi") {
 		name := strings.TrimSuffix(path.Base(file), ".abi")
 		hits := 0
 		for _, method := range contractABI(t, name).Methods {

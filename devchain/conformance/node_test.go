@@ -228,12 +228,13 @@ type ledgers struct {
 func (l *ledgers) copyOf(t testing.TB, name string) (dir string, stamps map[uint64]int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	stamps = stampsOf(t, name)
+	entries, blocks := golden.SupportingLedger(t, name)
+	stamps = stampsOf(t, blocks)
 	if l.dirs[name] == "" {
 		source, err := os.MkdirTemp(l.root, name)
 		require.NoError(t, err)
 		n := openNode(t, name, 1, source, stamps)
-		replay(n, golden.Ledger(t, "tx/"+name+".jsonl"))
+		replay(n, entries)
 		n.close()
 		l.dirs[name] = source
 	}
@@ -262,12 +263,9 @@ func replay(n *node, lines []golden.Entry) {
 }
 
 // stampsOf are the recorded time stamps of the blocks of a ledger.
-func stampsOf(t testing.TB, name string) map[uint64]int64 {
+func stampsOf(t testing.TB, blocks []golden.Block) map[uint64]int64 {
 	stamps := map[uint64]int64{}
-	if !golden.Has("blocks/" + name + ".jsonl") {
-		return stamps
-	}
-	for _, block := range golden.Blocks(t, "blocks/"+name+".jsonl") {
+	for _, block := range blocks {
 		var answer struct{ Result struct{ Timestamp int64 } }
 		require.NoError(t, decode(string(block.Response), &answer))
 		stamps[uint64(block.Number)] = answer.Result.Timestamp

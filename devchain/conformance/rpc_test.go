@@ -66,8 +66,9 @@ func newPlayer(t *testing.T, tr *transcript, s stage, all *ledgers, results *tab
 	}
 	p.node = openNode(t, cmp.Or(s.ledger, chainOf(tr.name)), max(1, s.nodes), dir, stamps)
 	p.compare = newComparer(p.node)
-	if s.ledger != "" && golden.Has("blocks/"+s.ledger+".jsonl") {
-		for _, block := range golden.Blocks(t, "blocks/"+s.ledger+".jsonl") {
+	if s.ledger != "" {
+		_, blocks := golden.SupportingLedger(t, s.ledger)
+		for _, block := range blocks {
 			p.compare.learn(string(block.Response))
 		}
 	}
@@ -430,7 +431,7 @@ func restored(p *player, x *exchange) string {
 // sameSize is a call of the same function and the same size whose arguments, all
 // of them bytes or text, are zeros; nil when the function takes something else.
 func (n *node) sameSize(data []byte) []byte {
-	for _, file := range golden.Files(n.t, "contracts/*.abi") {
+	for _, file := range golden.SupportFiles(n.t, "contracts/*.abi") {
 		contract := contractABI(n.t, strings.TrimSuffix(path.Base(file), ".abi"))
 		method, err := contract.MethodById(data[:4])
 		if err != nil || len(method.Inputs) == 0 {

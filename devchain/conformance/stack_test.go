@@ -72,7 +72,7 @@ func newStack(t testing.TB, name string) *stack {
 // recorded sealers, and tells which id stands for which.
 func genesisOf(t testing.TB, name string) (nodeconf.Genesis, []*cryptosuite.Key, substitutes) {
 	t.Helper()
-	text := string(golden.Read(t, "config/"+name+".genesis"))
+	text := string(golden.Support(t, "config/"+name+".genesis"))
 	var keys []*cryptosuite.Key
 	s := cryptosuite.Standard
 	if golden.GM(name) {

@@ -31,7 +31,7 @@ type web3Player struct {
 func playWeb3(t *testing.T, tb *table, name string) {
 	chain := strings.TrimSuffix(path.Base(name), ".txt")
 	for _, other := range []string{"web3", "std"} {
-		if !golden.Has("config/" + chain + ".genesis") {
+		if !golden.HasSupport("config/" + chain + ".genesis") {
 			chain = other
 		}
 	}

@@ -605,7 +605,7 @@ func (p *wsPlayer) leftovers(c *recordedCase) {
 // contract is the address of a contract of this name that the replayed ledger
 // made: one that the recording speaks of, if there is one.
 func (p *wsPlayer) contract(name string) (found string) {
-	code := strings.TrimSpace(string(golden.Read(p.node.t, p.node.code(name))))
+	code := strings.TrimSpace(string(golden.Support(p.node.t, p.node.code(name))))
 	for number := uint64(1); number <= p.node.chain.Head().Number; number++ {
 		receipts, err := p.node.chain.Receipts(number)
 		require.NoError(p.node.t, err)

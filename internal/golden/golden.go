@@ -8,13 +8,16 @@ package golden
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/hex"
 	"encoding/json"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -35,16 +38,33 @@ const (
 
 // folder finds the recordings of 3.x nodes.
 func folder() (dir string, from source) {
-	_, self, _, _ := runtime.Caller(0)
-	here := filepath.Dir(self)
 	if folder := os.Getenv(Variable); folder != "" {
 		return filepath.Join(folder, "fisco3"), named
 	}
-	beside := filepath.Join(here, "..", "..", "..", "shared", "golden", "fisco3")
-	if _, err := os.Stat(beside); err == nil {
+	beside, chosen := own()
+	if exists(beside, ".") {
 		return beside, whole
 	}
-	return filepath.Join(here, "testdata", "fisco3"), small
+	return chosen, small
+}
+
+// own are the places of the recordings that the tests were written with.
+func own() (beside, chosen string) {
+	_, self, _, _ := runtime.Caller(0)
+	here := filepath.Dir(self)
+	return filepath.Join(here, "..", "..", "..", "shared", "golden", "fisco3"), filepath.Join(here, "testdata", "fisco3")
+}
+
+// folders are all places, the one of folder first.
+func folders() []string {
+	first, _ := folder()
+	beside, chosen := own()
+	return []string{first, beside, chosen}
+}
+
+func exists(dir, name string) bool {
+	_, err := os.Stat(filepath.Join(dir, filepath.FromSlash(name)))
+	return err == nil
 }
 
 // Whole reports whether the recordings are all those that the tests were written
@@ -69,18 +89,78 @@ func Files(t testing.TB, pattern string) []string {
 	if from == small {
 		t.Logf("neither %s nor ../shared/golden is there: using the small part in testdata", Variable)
 	}
-	found, err := filepath.Glob(filepath.Join(dir, filepath.FromSlash(pattern)))
-	require.NoError(t, err)
+	found := match(t, dir, pattern)
 	if len(found) == 0 && from == named {
 		t.Skipf("no recordings %s in %s", pattern, dir)
 	}
 	require.NotEmpty(t, found, "no recordings %s in %s", pattern, dir)
+	return found
+}
+
+func match(t testing.TB, dir, pattern string) []string {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(dir, filepath.FromSlash(pattern)))
+	require.NoError(t, err)
 	for i, f := range found {
 		rel, err := filepath.Rel(dir, f)
 		require.NoError(t, err)
 		found[i] = filepath.ToSlash(rel)
 	}
 	return found
+}
+
+// Support reads a file that recordings rest on: a configuration, a contract, the
+// ledger that was there before them. A folder that somebody named need not have it;
+// then it is that of ../shared/golden, or of testdata. Where nobody has it the test
+// is skipped and says so.
+func Support(t testing.TB, name string) []byte {
+	t.Helper()
+	for _, dir := range folders() {
+		data, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(name)))
+		if err == nil {
+			return data
+		}
+		require.ErrorIs(t, err, fs.ErrNotExist)
+	}
+	t.Skipf("there is no recording %s, which others rest on", name)
+	return nil
+}
+
+// HasSupport reports whether Support finds a file.
+func HasSupport(name string) bool {
+	return slices.ContainsFunc(folders(), func(dir string) bool { return exists(dir, name) })
+}
+
+// SupportFiles gives the names that match a pattern of path.Match in the first of
+// these folders that has any.
+func SupportFiles(t testing.TB, pattern string) []string {
+	t.Helper()
+	for _, dir := range folders() {
+		if found := match(t, dir, pattern); len(found) > 0 {
+			return found
+		}
+	}
+	t.Skipf("there are no recordings %s, which others rest on", pattern)
+	return nil
+}
+
+// SupportingLedger reads tx/NAME.jsonl and, when they are beside it, the blocks of
+// blocks/NAME.jsonl, as Support does.
+func SupportingLedger(t testing.TB, name string) (entries []Entry, blocks []Block) {
+	t.Helper()
+	tx, block := "tx/"+name+".jsonl", "blocks/"+name+".jsonl"
+	for _, dir := range folders() {
+		if !exists(dir, tx) {
+			continue
+		}
+		entries = decodeLines[Entry](t, tx, readLines(t, dir, tx))
+		if exists(dir, block) {
+			blocks = decodeLines[Block](t, block, readLines(t, dir, block))
+		}
+		return entries, blocks
+	}
+	t.Skipf("there is no recording %s, which others rest on", tx)
+	return nil, nil
 }
 
 // GM reports whether the recording is of a GM chain, by its name.
@@ -102,8 +182,7 @@ func Path(t testing.TB, name string) string {
 // Has reports whether there is a recording of that name.
 func Has(name string) bool {
 	dir, _ := folder()
-	_, err := os.Stat(filepath.Join(dir, filepath.FromSlash(name)))
-	return err == nil
+	return exists(dir, name)
 }
 
 // Read gives a whole file.
@@ -118,7 +197,15 @@ func Read(t testing.TB, name string) []byte {
 // Lines gives the lines of a file.
 func Lines(t testing.TB, name string) []string {
 	t.Helper()
-	lines := bufio.NewScanner(strings.NewReader(string(Read(t, name))))
+	dir, _ := folder()
+	return readLines(t, dir, name)
+}
+
+func readLines(t testing.TB, dir, name string) []string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(name)))
+	require.NoError(t, err)
+	lines := bufio.NewScanner(bytes.NewReader(data))
 	lines.Buffer(nil, 64<<20)
 	var out []string
 	for lines.Scan() {
@@ -147,7 +234,7 @@ type Entry struct {
 }
 
 // Ledger reads tx/NAME.jsonl.
-func Ledger(t testing.TB, name string) []Entry { return decodeLines[Entry](t, name) }
+func Ledger(t testing.TB, name string) []Entry { return decodeLines[Entry](t, name, Lines(t, name)) }
 
 // Block is a line of blocks/NAME.jsonl.
 type Block struct {
@@ -156,12 +243,12 @@ type Block struct {
 }
 
 // Blocks reads blocks/NAME.jsonl.
-func Blocks(t testing.TB, name string) []Block { return decodeLines[Block](t, name) }
+func Blocks(t testing.TB, name string) []Block { return decodeLines[Block](t, name, Lines(t, name)) }
 
-func decodeLines[T any](t testing.TB, name string) []T {
+func decodeLines[T any](t testing.TB, name string, lines []string) []T {
 	t.Helper()
 	var out []T
-	for i, line := range Lines(t, name) {
+	for i, line := range lines {
 		var v T
 		require.NoError(t, json.Unmarshal([]byte(line), &v), "%s:%d", name, i+1)
 		out = append(out, v)

@@ -52,6 +52,13 @@ func (p *peers) network() rpc.Network {
 	return network{p.node}
 }
 
+func (p *peers) neighbors() rpc.Neighbors {
+	if p == nil {
+		return nil
+	}
+	return p.node
+}
+
 // listen takes the p2p port.
 func (p *peers) listen(ctx context.Context) error {
 	if p == nil {
@@ -65,11 +72,11 @@ func (p *peers) listen(ctx context.Context) error {
 	return nil
 }
 
-func (p *peers) start(chain *devchain.Chain) error {
+func (p *peers) start(chain *devchain.Chain, clients cluster.Clients) error {
 	if p == nil {
 		return nil
 	}
-	return p.node.Start(chain, p.listener)
+	return p.node.Start(chain, p.listener, clients)
 }
 
 func (p *peers) stop() {

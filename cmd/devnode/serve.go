@@ -62,7 +62,7 @@ func serve(ctx context.Context, config, genesisFile string, extras extras, stdou
 	defer func() { err = errors.Join(err, chain.Close()) }()
 
 	server, err := rpc.NewServer(rpc.Config{
-		Ledger: chain, Node: id.node, Network: others.network(), TLS: id.serverTLS(node.TLS),
+		Ledger: chain, Node: id.node, Network: others.network(), Neighbors: others.neighbors(), TLS: id.serverTLS(node.TLS),
 		ReturnInputParams: node.ReturnInputParams, FilterTimeout: node.FilterTimeout, FilterBlocks: node.FilterBlocks,
 		Faults: controls.faults, Name: node.Name, Logger: log.With("node", node.Name),
 	})
@@ -91,7 +91,7 @@ func serve(ctx context.Context, config, genesisFile string, extras extras, stdou
 	if err := chain.Start(ctx); err != nil {
 		return err
 	}
-	if err := others.start(chain); err != nil {
+	if err := others.start(chain, server); err != nil {
 		return err
 	}
 	defer others.stop()

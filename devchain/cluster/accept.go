@@ -82,7 +82,7 @@ func (n *Node) listen(ctx context.Context, tcp net.Conn) error {
 	n.open[from].Add(1)
 	n.heardFrom(from)
 	n.redial()
-	defer n.gone(from)
+	defer n.gone(from, conn)
 	for {
 		if err := conn.SetDeadline(time.Now().Add(silence)); err != nil {
 			return err
@@ -92,6 +92,9 @@ func (n *Node) listen(ctx context.Context, tcp net.Conn) error {
 			return err
 		}
 		n.heardFrom(from)
+		if n.handleAMOP(ctx, from, conn, message) {
+			continue
+		}
 		if err := n.handle(ctx, from, message); err != nil {
 			return err
 		}

@@ -17,5 +17,8 @@
 // again; promises and votes are on disk before they are sent, so a crash breaks
 // none. Nodes are trusted to follow this: it is for crashes, not for traitors.
 //
+// The nodes also pass on what AMOP clients say to each other (protocol §7.4), without
+// looking into it.
+//
 // DESIGN.md has the messages and the bounds.
 package cluster

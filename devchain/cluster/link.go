@@ -153,9 +153,11 @@ func (l *link) up(sealer int, cut context.CancelFunc) {
 
 func (l *link) down() {
 	l.mu.Lock()
+	sealer := l.sealer
 	l.sealer = -1
 	l.mu.Unlock()
 	l.queue.clear()
+	l.node.asked.lose(sealer)
 	l.node.poke()
 }
 
@@ -170,19 +172,23 @@ func (l *link) setPeerID(conn *tls.Conn) {
 // everybody is the receiver of what all other sealers get.
 const everybody = -2
 
-// send queues a frame when that sealer is there. An urgent one that has no room
-// ends the connection, so that the peer is told anew what it needs; a transaction
-// is left out, because this node keeps it.
-func (l *link) send(to int, frame []byte, urgent bool) {
+// send queues a frame when that sealer is there, and is false when it is not or there
+// is no room. An urgent frame that has no room ends the connection, so that the peer
+// is told anew what it needs; others are left out.
+func (l *link) send(to int, frame []byte, in lane) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.sealer != to && (to != everybody || l.sealer < 0) {
-		return
+		return false
 	}
-	if !l.queue.put(frame, urgent) && urgent {
+	if l.queue.put(frame, in) {
+		return true
+	}
+	if in == urgent {
 		l.node.log.Warn("a node reads too slowly, its connection is closed", "address", l.address)
 		l.cut()
 	}
+	return false
 }
 
 func (l *link) reaches(sealer int) bool {

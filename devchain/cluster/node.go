@@ -66,6 +66,7 @@ type Node struct {
 	cfg     Config
 	log     *slog.Logger
 	chain   *devchain.Chain // set by Start
+	clients Clients         // set by Start; nil: there are none
 	sealers sealers
 	self    int
 
@@ -77,13 +78,17 @@ type Node struct {
 	wake     chan struct{}  // one token: a connection has come or gone
 	heard    []atomic.Int64 // when a sealer was last heard, in nanoseconds; 0: it is gone
 	open     []atomic.Int32 // connections that a sealer has made
+	asked    asked          // of other nodes
+	serving  serving        // asks of other nodes in work
+	news     chan struct{}  // one token: the topics of this node, or who can be told, have changed
 
 	cancel context.CancelFunc
 	owned  sync.WaitGroup
 
 	mu     sync.Mutex
-	fresh  []int          // sealers that can be reached again and were not told anything yet
-	states map[int]status // newest blocks of the others
+	fresh  []int                   // sealers that can be reached again and were not told anything yet
+	states map[int]status          // newest blocks of the others
+	topics map[net.Conn]toldTopics // what the others have said
 	view   View
 }
 
@@ -99,8 +104,9 @@ func New(cfg Config) (*Node, error) {
 		return nil, fmt.Errorf("cluster: %w", err)
 	}
 	n := &Node{
-		cfg: cfg, log: cfg.Logger, states: map[int]status{},
+		cfg: cfg, log: cfg.Logger, states: map[int]status{}, topics: map[net.Conn]toldTopics{},
 		inbox: make(chan inbound, maxInbox), arrivals: make(chan []byte, maxArrivals), wake: make(chan struct{}, 1),
+		news: make(chan struct{}, 1),
 	}
 	if n.log == nil {
 		n.log = slog.New(slog.DiscardHandler)
@@ -126,8 +132,10 @@ func newest(cfg *tls.Config) *tls.Config {
 
 // Start takes part in the consensus of the chain, which was opened with this
 // node's Gossip and has been started, until Stop; l is the p2p port. It returns at
-// once, whether other nodes are there or not. It must be called once.
-func (n *Node) Start(chain *devchain.Chain, l net.Listener) error {
+// once, whether other nodes are there or not. It must be called once. The clients are
+// those of this node, for AMOP; nil: it has none.
+func (n *Node) Start(chain *devchain.Chain, l net.Listener, clients Clients) error {
+	n.clients = clients
 	n.chain, n.sealers = chain, sealers{chain.Sealers(), chain.LeaderPeriod()}
 	own, err := chain.Sign(common.Hash{})
 	if err != nil {
@@ -150,6 +158,7 @@ func (n *Node) Start(chain *devchain.Chain, l net.Listener) error {
 	})
 	n.owned.Go(func() { n.accept(ctx, l) })
 	n.owned.Go(func() { n.beat(ctx) })
+	n.owned.Go(func() { n.tellTopics(ctx) })
 	for _, l := range n.links {
 		n.owned.Go(func() { l.run(ctx) })
 	}
@@ -173,7 +182,7 @@ func (n *Node) Stop() {
 func (n *Node) Gossip(raw []byte) {
 	frame := frame(transaction{raw})
 	for _, l := range n.links {
-		l.send(everybody, frame, false)
+		l.send(everybody, frame, bulk)
 	}
 }
 
@@ -254,6 +263,7 @@ func (n *Node) linkUp(sealer int) {
 	n.mu.Unlock()
 	n.log.Info("connected", "sealer", sealer)
 	n.poke()
+	n.TopicsChanged() // for this sealer they are new
 }
 
 func (n *Node) takeFresh() []int {
@@ -281,7 +291,9 @@ func (n *Node) heardFrom(sealer int) {
 }
 
 // gone notes that a connection of a sealer has ended.
-func (n *Node) gone(sealer int) {
+func (n *Node) gone(sealer int, conn net.Conn) {
+	n.forgetTopics(conn)
+	n.asked.lose(sealer)
 	if n.open[sealer].Add(-1) > 0 {
 		return
 	}
@@ -303,7 +315,7 @@ func (n *Node) broadcast(message any) {
 func (n *Node) send(to int, message any) {
 	frame := frame(message)
 	for _, l := range n.links {
-		l.send(to, frame, true)
+		l.send(to, frame, urgent)
 	}
 }
 
@@ -311,7 +323,7 @@ func (n *Node) share(to int) {
 	for _, raw := range n.chain.Waiting(shared) {
 		frame := frame(transaction{raw})
 		for _, l := range n.links {
-			l.send(to, frame, false)
+			l.send(to, frame, bulk)
 		}
 	}
 }

@@ -2,43 +2,44 @@ package cluster
 
 import "sync"
 
-// Bounds of what waits to be sent to one node.
+// lane tells what a frame is, and so when it is sent and what happens when too many
+// wait.
+type lane int
+
 const (
-	maxUrgent      = 1024
-	maxUrgentBytes = 2 * maxMessage
-	maxBulk        = 16384
-	maxBulkBytes   = 16 << 20
+	urgent lane = iota // for the agreement, sent before all others
+	talk               // AMOP
+	bulk               // transactions
+	lanes
 )
 
-// queue holds the frames for one node: urgent ones, and in bulk the transactions.
-// A full queue refuses.
+// bounds of what waits to be sent to one node. An AMOP message is up to 32 MiB long.
+var bounds = [lanes]struct{ frames, bytes int }{
+	urgent: {1024, 2 * maxMessage},
+	talk:   {1024, 64 << 20},
+	bulk:   {16384, 16 << 20},
+}
+
+// queue holds the frames for one node. A full lane refuses.
 type queue struct {
 	wake chan struct{} // one token: there may be something to take
 
-	mu          sync.Mutex
-	urgent      [][]byte
-	urgentBytes int
-	bulk        [][]byte
-	bulkBytes   int
+	mu     sync.Mutex
+	frames [lanes][][]byte // guarded by mu
+	bytes  [lanes]int      // guarded by mu
+	turn   lane            // of talk and bulk, which is next; guarded by mu
 }
 
-func newQueue() *queue { return &queue{wake: make(chan struct{}, 1)} }
+func newQueue() *queue { return &queue{wake: make(chan struct{}, 1), turn: talk} }
 
 // put is false when there is no room.
-func (q *queue) put(frame []byte, urgent bool) bool {
+func (q *queue) put(frame []byte, in lane) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if urgent {
-		if len(q.urgent) >= maxUrgent || q.urgentBytes+len(frame) > maxUrgentBytes {
-			return false
-		}
-		q.urgent, q.urgentBytes = append(q.urgent, frame), q.urgentBytes+len(frame)
-	} else {
-		if len(q.bulk) >= maxBulk || q.bulkBytes+len(frame) > maxBulkBytes {
-			return false
-		}
-		q.bulk, q.bulkBytes = append(q.bulk, frame), q.bulkBytes+len(frame)
+	if len(q.frames[in]) >= bounds[in].frames || q.bytes[in]+len(frame) > bounds[in].bytes {
+		return false
 	}
+	q.frames[in], q.bytes[in] = append(q.frames[in], frame), q.bytes[in]+len(frame)
 	select {
 	case q.wake <- struct{}{}:
 	default: // the token that is there already will do
@@ -46,19 +47,17 @@ func (q *queue) put(frame []byte, urgent bool) bool {
 	return true
 }
 
-// take gives the next frame, urgent ones first; nil when there is none.
+// take gives the next frame, urgent ones first, then in turns; nil when there is none.
 func (q *queue) take() []byte {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if len(q.urgent) > 0 {
-		next := q.urgent[0]
-		q.urgent, q.urgentBytes = q.urgent[1:], q.urgentBytes-len(next)
-		return next
-	}
-	if len(q.bulk) > 0 {
-		next := q.bulk[0]
-		q.bulk, q.bulkBytes = q.bulk[1:], q.bulkBytes-len(next)
-		return next
+	next := q.turn
+	q.turn = talk + bulk - q.turn
+	for _, from := range [...]lane{urgent, next, q.turn} {
+		if waiting := q.frames[from]; len(waiting) > 0 {
+			q.frames[from], q.bytes[from] = waiting[1:], q.bytes[from]-len(waiting[0])
+			return waiting[0]
+		}
 	}
 	return nil
 }
@@ -67,5 +66,5 @@ func (q *queue) take() []byte {
 func (q *queue) clear() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.urgent, q.urgentBytes, q.bulk, q.bulkBytes = nil, 0, nil, 0
+	q.frames, q.bytes = [lanes][][]byte{}, [lanes]int{}
 }

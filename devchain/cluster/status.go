@@ -61,7 +61,12 @@ func (n *Node) hears(sealer int) bool {
 
 // connected tells whether messages go both ways.
 func (n *Node) connected(sealer int) bool {
-	return n.hears(sealer) && slices.ContainsFunc(n.links, func(l *link) bool { return l.reaches(sealer) })
+	return n.hears(sealer) && n.reaches(sealer)
+}
+
+// reaches tells whether messages to a sealer have a way.
+func (n *Node) reaches(sealer int) bool {
+	return slices.ContainsFunc(n.links, func(l *link) bool { return l.reaches(sealer) })
 }
 
 // HasQuorum tells whether enough nodes are connected to make blocks.

@@ -23,6 +23,10 @@ const (
 	kindRoundChange
 	kindGetBlocks
 	kindBlocks
+	kindTopics
+	kindAsk
+	kindAnswer
+	kindTell
 )
 
 const (
@@ -87,11 +91,27 @@ type (
 		Sealer    uint64
 		Signature []byte
 	}
+	// topics are all that clients of the sender have subscribed, within maxTopics
+	// and maxTopicBytes.
+	topics struct{ List []string }
+	// ask is the payload of an AMOP request for a client of the receiver.
+	ask struct {
+		ID      uint64 // of the sender; each once in the life of a process
+		Payload []byte
+	}
+	// answer is what became of an ask.
+	answer struct {
+		ID     uint64
+		Status uint16 // 0: Data is the client's; else the text that belongs to the status
+		Data   []byte
+	}
+	// tell is the payload of an AMOP broadcast for all clients of the receiver.
+	tell struct{ Payload []byte }
 )
 
 // helloVersion changes when nodes of different programs no longer understand each
 // other.
-const helloVersion = 1
+const helloVersion = 2
 
 func onWire(p devchain.Proposal) proposal {
 	return proposal{p.Number, p.Parent, uint64(p.Timestamp), uint64(p.Sealer), p.Transactions}
@@ -133,6 +153,14 @@ func kindOf(message any) byte {
 		return kindGetBlocks
 	case blocks:
 		return kindBlocks
+	case topics:
+		return kindTopics
+	case ask:
+		return kindAsk
+	case answer:
+		return kindAnswer
+	case tell:
+		return kindTell
 	}
 	panic(fmt.Sprintf("cluster: %T is no message", message)) // only a programming error can
 }
@@ -185,6 +213,21 @@ func decode(kind byte, body []byte) (any, error) {
 		return decodeAs[getBlocks](body)
 	case kindBlocks:
 		return decodeAs[blocks](body)
+	case kindTopics:
+		if len(body) > maxTopicsBody { // many short ones would take far more memory
+			return nil, fmt.Errorf("%w: a list of topics of %d bytes", errMessage, len(body))
+		}
+		m, err := decodeAs[topics](body)
+		if err == nil && !m.(topics).areFew() {
+			return nil, fmt.Errorf("%w: more topics than a node may name", errMessage)
+		}
+		return m, err
+	case kindAsk:
+		return decodeAs[ask](body)
+	case kindAnswer:
+		return decodeAs[answer](body)
+	case kindTell:
+		return decodeAs[tell](body)
 	}
 	return nil, fmt.Errorf("%w: kind %d", errMessage, kind)
 }

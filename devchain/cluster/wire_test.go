@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -16,6 +17,7 @@ func everyMessage() []any {
 		hello{1, common.Hash{2}, 3, []byte{4}}, status{5, common.Hash{6}}, transaction{[]byte{7}}, proposed{9, p},
 		vote{7, 9, common.Hash{8}, []byte{1}}, roundChange{7, 9, []proposed{{8, p}}}, roundChange{7, 9, []proposed{}},
 		getBlocks{4}, blocks{[]finished{{p, common.Hash{9}, []signature{{1, []byte{2}}}}}},
+		topics{[]string{"a", "b"}}, ask{5, []byte("payload")}, answer{5, 61528, []byte("text")}, tell{[]byte("to all")},
 	}
 }
 
@@ -44,9 +46,15 @@ func TestMessagesThatAreRefused(t *testing.T) {
 		"not RLP":         {0, 0, 0, 2, kindStatus, 0x85},
 		"other fields":    {0, 0, 0, 2, kindStatus, 0xc0},
 		"two proposals":   frame(two),
+		"many topics":     frame(topics{make([]string, maxTopics+1)}),
+		"long topics":     frame(topics{[]string{strings.Repeat("x", maxTopicBytes), "y"}}),
 		"something after": append([]byte{0, 0, 0, 4}, append([]byte{kindGetBlocks}, 0xc1, 4, 0)...),
 	} {
-		_, err := readMessage(bytes.NewReader(data), 90)
+		limit := uint32(90)
+		if strings.HasSuffix(name, "topics") {
+			limit = maxMessage
+		}
+		_, err := readMessage(bytes.NewReader(data), limit)
 		require.ErrorIs(t, err, errMessage, name)
 	}
 	_, err := readMessage(bytes.NewReader([]byte{0, 0, 0, 9, 1}), 90)
@@ -72,27 +80,30 @@ func TestTheQueueIsBounded(t *testing.T) {
 	t.Parallel()
 	q := newQueue()
 	require.Nil(t, q.take())
-	require.True(t, q.put([]byte("bulk"), false))
-	require.True(t, q.put([]byte("one"), true))
-	require.True(t, q.put([]byte("two"), true))
+	require.True(t, q.put([]byte("bulk"), bulk))
+	require.True(t, q.put([]byte("more bulk"), bulk))
+	require.True(t, q.put([]byte("talk"), talk))
+	require.True(t, q.put([]byte("more talk"), talk))
+	require.True(t, q.put([]byte("one"), urgent))
+	require.True(t, q.put([]byte("two"), urgent))
 	require.Len(t, q.wake, 1)
-	for _, want := range []string{"one", "two", "bulk"} {
-		require.Equal(t, want, string(q.take()))
+	require.Equal(t, "one", string(q.take()))
+	require.Equal(t, "two", string(q.take()))
+	rest := []string{string(q.take()), string(q.take()), string(q.take()), string(q.take())}
+	require.Contains(t, [][]string{{"bulk", "talk", "more bulk", "more talk"}, {"talk", "bulk", "more talk", "more bulk"}}, rest, "in turns")
+	require.Nil(t, q.take())
+	for in := range lanes {
+		for range bounds[in].frames {
+			require.True(t, q.put([]byte{1}, in))
+		}
+		require.False(t, q.put([]byte{1}, in), "as many as there may be")
 	}
-	for range maxUrgent {
-		require.True(t, q.put([]byte{1}, true))
-	}
-	require.False(t, q.put([]byte{1}, true), "as many as there may be")
-	for range maxBulk {
-		require.True(t, q.put([]byte{1}, false))
-	}
-	require.False(t, q.put([]byte{1}, false))
 	q.clear()
 	require.Nil(t, q.take())
-	require.True(t, q.put(make([]byte, maxUrgentBytes), true))
-	require.False(t, q.put([]byte{1}, true), "as many bytes as there may be")
-	require.True(t, q.put(make([]byte, maxBulkBytes), false))
-	require.False(t, q.put([]byte{1}, false))
+	for in := range lanes {
+		require.True(t, q.put(make([]byte, bounds[in].bytes), in))
+		require.False(t, q.put([]byte{1}, in), "as many bytes as there may be")
+	}
 }
 
 func TestWhatANodeCannotStartWith(t *testing.T) {

@@ -41,6 +41,8 @@ type testNode struct {
 	chain *devchain.Chain
 	dir   string
 	up    bool
+
+	clients Clients // nil: none
 }
 
 var nonces atomic.Int64
@@ -118,7 +120,7 @@ func (w *world) start(i int) {
 	require.NoError(w.t, n.chain.Start(w.t.Context()))
 	l, err := net.Listen("tcp", w.peers[i])
 	require.NoError(w.t, err)
-	require.NoError(w.t, n.Node.Start(n.chain, l))
+	require.NoError(w.t, n.Node.Start(n.chain, l, n.clients))
 }
 
 func (w *world) startAll() {

@@ -7,14 +7,19 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"maps"
 	mathrand "math/rand/v2"
 	"slices"
 	"sync"
+	"time"
 )
 
 // Statuses of AMOP failures; they come in a frame of type 0 (protocol §7.4).
 const (
 	statusNoSubscriber = 3001
+	statusNoClient     = 3002
+	statusSendFailed   = 3003
+	statusLeft         = -4006
 	statusSilent       = -4008
 )
 
@@ -27,8 +32,7 @@ var (
 	errGone     = errors.New("the subscriber has left")
 )
 
-// subscriber is who takes AMOP messages: a session of this node. One that stands
-// for the subscribers of another node could be put beside them.
+// subscriber is who takes AMOP messages: a session of this node.
 type subscriber interface {
 	// ask sends a request on and waits for the frame that comes back. errNoAnswer
 	// when the subscriber is silent, errGone when the subscriber leaves, else the error of ctx.
@@ -40,6 +44,9 @@ type subscriber interface {
 
 // amop knows who has subscribed to which topic.
 type amop struct {
+	others Neighbors     // nil: there are none
+	wait   time.Duration // for an answer of a neighbor
+
 	mu     sync.Mutex
 	topics map[string][]subscriber // guarded by mu; no empty lists
 }
@@ -47,7 +54,7 @@ type amop struct {
 // add subscribes to topics. What was subscribed before stays (protocol §7.4).
 func (a *amop) add(s subscriber, topics []string) {
 	a.mu.Lock()
-	defer a.mu.Unlock()
+	before := len(a.topics)
 	if a.topics == nil {
 		a.topics = map[string][]subscriber{}
 	}
@@ -56,12 +63,15 @@ func (a *amop) add(s subscriber, topics []string) {
 			a.topics[topic] = append(a.topics[topic], s)
 		}
 	}
+	changed := len(a.topics) != before
+	a.mu.Unlock()
+	a.announce(changed)
 }
 
 // remove ends the subscriptions of s to topics.
 func (a *amop) remove(s subscriber, topics []string) {
 	a.mu.Lock()
-	defer a.mu.Unlock()
+	before := len(a.topics)
 	for _, topic := range topics {
 		left := slices.DeleteFunc(a.topics[topic], func(other subscriber) bool { return other == s })
 		if len(left) == 0 {
@@ -70,6 +80,22 @@ func (a *amop) remove(s subscriber, topics []string) {
 		}
 		a.topics[topic] = left
 	}
+	changed := len(a.topics) != before
+	a.mu.Unlock()
+	a.announce(changed)
+}
+
+func (a *amop) announce(changed bool) {
+	if changed && a.others != nil {
+		a.others.TopicsChanged()
+	}
+}
+
+// list is every topic once.
+func (a *amop) list() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Sorted(maps.Keys(a.topics))
 }
 
 // choose takes a subscriber of the topic at random, or nil.
@@ -82,8 +108,17 @@ func (a *amop) choose(topic string) subscriber {
 	return nil
 }
 
-// broadcast sends f to all subscribers of the topic, the sender too if it is one.
+// broadcast sends f to all subscribers of the topic in the chain, the sender too if
+// it is one. Those of other nodes see it without the sender's seq.
 func (a *amop) broadcast(topic string, f frame) {
+	a.tellOwn(topic, f)
+	if a.others != nil {
+		a.others.Tell(topic, f.Payload)
+	}
+}
+
+// tellOwn sends f to the subscribers that this node has.
+func (a *amop) tellOwn(topic string, f frame) {
 	a.mu.Lock()
 	all := slices.Clone(a.topics[topic])
 	a.mu.Unlock()
@@ -93,41 +128,72 @@ func (a *amop) broadcast(topic string, f frame) {
 }
 
 // request brings f to one subscriber of the topic and gives the frame for the
-// caller, or nil for none, when ctx ends first. A subscriber sees a seq of the
-// node's own; when it lets its time pass or leaves, the request goes out once more
-// and then keeps the caller's seq. What comes of that goes back as it is, and
-// failing twice is a frame without anything in it, all as on a node.
+// caller, or nil for none, when ctx ends first. As on a node, clients of other nodes
+// come first, and only when there are none those of this one. What fails is tried
+// once more with a subscriber of this node, which then sees the caller's own frame,
+// and whose answer goes back as it is; failing twice is a frame without anything in it.
 func (a *amop) request(ctx context.Context, topic string, f frame) *frame {
-	first := a.choose(topic)
-	if first == nil {
-		return &frame{Type: typeReply, Status: statusNoSubscriber, Seq: f.Seq,
-			Payload: []byte("there has no node subscribe this topic, topic: " + topic)}
-	}
-	answer, err := first.ask(ctx, frame{Type: typeAMOPRequest, Seq: newSeq(), Payload: f.Payload})
-	switch {
-	case ctx.Err() != nil:
+	answer, failed := a.first(ctx, topic, f)
+	if ctx.Err() != nil {
 		return nil
-	case err == nil && answer == nil:
-		return &frame{Type: typeReply, Seq: f.Seq}
-	case err == nil:
+	}
+	if failed == nil {
 		answer.Seq = f.Seq
-		return answer
+		return &answer
 	}
 	second := a.choose(topic)
 	if second == nil {
-		if errors.Is(err, errGone) {
+		if failed.ownLeft { // a node still counts on it, and fails twice
 			return &frame{Type: typeReply}
 		}
-		return &frame{Type: typeReply, Status: statusSilent, Seq: f.Seq, Payload: []byte("waiting for message response timed out")}
+		return &frame{Type: typeReply, Status: failed.status, Seq: f.Seq, Payload: []byte(failed.text)}
 	}
-	answer, err = second.ask(ctx, f)
+	again, err := second.ask(ctx, f)
 	switch {
 	case ctx.Err() != nil:
 		return nil
-	case err != nil || answer == nil:
+	case err != nil || again == nil:
 		return &frame{Type: typeReply}
 	}
-	return answer
+	return again
+}
+
+// amopFailure is why a request has no answer.
+type amopFailure struct {
+	status  int16
+	text    string
+	ownLeft bool // a subscriber of this node has left
+}
+
+// first is the first attempt of a request.
+func (a *amop) first(ctx context.Context, topic string, f frame) (frame, *amopFailure) {
+	if answer, failed, asked := a.askOthers(ctx, topic, f.Payload); asked {
+		return answer, failed
+	}
+	answer, failed := a.askOwn(ctx, topic, f.Payload)
+	if failed != nil && failed.status == statusNoClient {
+		failed.status, failed.text = statusNoSubscriber, "there has no node subscribe this topic, topic: "+topic
+	}
+	return answer, failed
+}
+
+// askOwn brings a request to a subscriber that this node has, under a seq of the
+// node's own.
+func (a *amop) askOwn(ctx context.Context, topic string, payload []byte) (frame, *amopFailure) {
+	s := a.choose(topic)
+	if s == nil {
+		return frame{}, &amopFailure{status: statusNoClient, text: "NotFoundClientByTopicDispatchMsg"}
+	}
+	answer, err := s.ask(ctx, frame{Type: typeAMOPRequest, Seq: newSeq(), Payload: payload})
+	switch {
+	case errors.Is(err, errGone):
+		return frame{}, &amopFailure{status: statusLeft, text: "Drop, the session has been disconnected, reason: -4001", ownLeft: true}
+	case err != nil:
+		return frame{}, &amopFailure{status: statusSilent, text: "waiting for message response timed out"}
+	case answer == nil:
+		return frame{}, nil
+	}
+	return *answer, nil
 }
 
 // newSeq is a version 4 UUID without dashes.

@@ -32,6 +32,9 @@ type Config struct {
 	Ledger  Ledger // the same for all endpoints of a chain
 	Node    Node
 	Network Network // nil: this node makes all blocks and there is no other
+	// Neighbors have clients of other nodes for AMOP; nil: only clients of this node
+	// take part.
+	Neighbors Neighbors
 
 	// TLS is the configuration of the port; nil makes it plain.
 	TLS *tls.Config
@@ -139,6 +142,7 @@ func NewServer(cfg Config) (*Server, error) {
 		return nil, fmt.Errorf("rpc endpoint: %w", err)
 	}
 	s.dataVersion = block0.Version
+	s.amop.others, s.amop.wait = cfg.Neighbors, cfg.AMOPWait
 	if s.cfg.Network == nil {
 		s.cfg.Network = alone{s}
 	}

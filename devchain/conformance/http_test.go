@@ -24,19 +24,18 @@ func playHTTP(t *testing.T, tr *transcript, all *ledgers, results *table) {
 	p.advance(tr.height)
 	for _, c := range tr.cases {
 		for _, x := range c.exchanges() {
-			p.wire(c, x)
+			p.playBytes(c, x)
 		}
 	}
 }
 
-// wire sends a request byte by byte and compares what comes back.
-func (p *player) wire(c *recordedCase, x *exchange) {
-	at := fmt.Sprintf("%s:%d (%s)", p.file, x.line, c.name)
+// playBytes sends a request byte by byte and compares what comes back.
+func (p *player) playBytes(c *recordedCase, x *exchange) {
 	conn, err := (&net.Dialer{}).DialContext(p.t.Context(), "tcp", p.node.addr(""))
 	require.NoError(p.t, err)
 	defer func() { _ = conn.Close() }()
-	require.NoError(p.t, conn.SetDeadline(time.Now().Add(soon)))
-	request := whole(wireText(x.request))
+	require.NoError(p.t, conn.SetDeadline(time.Now().Add(patience)))
+	request := padded(wireText(x.request))
 	go func() { _, _ = io.WriteString(conn, request) }() // ends with the connection
 
 	method, _, _ := strings.Cut(request, " ")
@@ -58,7 +57,7 @@ func (p *player) wire(c *recordedCase, x *exchange) {
 		if err != nil {
 			differences = append(differences, "body: "+err.Error())
 		}
-		differences = append(differences, p.compare.responses(want, got)...)
+		differences = append(differences, responses(want, got)...)
 		differences = append(differences, p.compare.answers(string(wantBody), string(gotBody))...)
 	}
 	if x.answer == "" {
@@ -66,7 +65,7 @@ func (p *player) wire(c *recordedCase, x *exchange) {
 			differences = append(differences, fmt.Sprintf("a node hangs up, here %.200q", rest))
 		}
 	}
-	p.count(at, wireReason(request), differences)
+	p.count(c, x.line, wireReason(request), differences)
 }
 
 // wireReason is why an answer may differ: the HTTP library here keeps the standard.
@@ -87,8 +86,8 @@ func wireText(text string) string {
 	return strings.NewReplacer(`\r`, "\r", `\n`, "\n").Replace(text)
 }
 
-// whole puts the spaces back that a recording leaves out behind a long request.
-func whole(request string) string {
+// padded puts the spaces back that a recording leaves out behind a long request.
+func padded(request string) string {
 	head, body, found := strings.Cut(request, "\r\n\r\n")
 	_, length, named := strings.Cut(head, "Content-Length: ")
 	if !found || !named || !strings.HasSuffix(body, "…") {
@@ -101,8 +100,7 @@ func whole(request string) string {
 
 // responses compares status and header; the name of the server and the date are
 // its own, and the length follows from the body.
-func (c *comparer) responses(want, got *http.Response) []string {
-	c.differences = nil
+func responses(want, got *http.Response) []string {
 	head := func(r *http.Response) string {
 		h := r.Header.Clone()
 		for _, own := range []string{"Server", "Date", "Content-Length"} {
@@ -118,7 +116,7 @@ func (c *comparer) responses(want, got *http.Response) []string {
 		return text
 	}
 	if head(want) != head(got) {
-		c.differ("head", head(want), head(got))
+		return []string{difference("head", head(want), head(got))}
 	}
-	return c.differences
+	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -20,9 +21,9 @@ import (
 // pace is how much faster than recorded the keep-alive is played.
 const pace = 10
 
-// wire is a connection on which WebSocket messages are written and read by hand
+// rawSocket is a connection on which WebSocket messages are written and read by hand
 // (RFC 6455): a library would answer pings by itself.
-type wire struct {
+type rawSocket struct {
 	net.Conn
 	in *bufio.Reader
 }
@@ -30,14 +31,14 @@ type wire struct {
 var opcodes = map[string]byte{"close": 8, "ping": 9, "pong": 10}
 
 // write sends a control frame with a mask of zeros.
-func (w *wire) write(kind string, payload []byte) error {
+func (w *rawSocket) write(kind string, payload []byte) error {
 	frame := append([]byte{0x80 | opcodes[kind], 0x80 | byte(len(payload)), 0, 0, 0, 0}, payload...)
 	_, err := w.Write(frame)
 	return err
 }
 
 // read gives the next short frame.
-func (w *wire) read() (kind string, payload []byte, err error) {
+func (w *rawSocket) read() (kind string, payload []byte, err error) {
 	var head [2]byte
 	if _, err := io.ReadFull(w.in, head[:]); err != nil {
 		return "", nil, err
@@ -61,8 +62,8 @@ func (w *wire) read() (kind string, payload []byte, err error) {
 }
 
 var (
-	control   = regexp.MustCompile(`^(?:\[(\d+) ms\] )?(ping|pong|close) ?([0-9a-f]*)$`)
-	endedIdle = regexp.MustCompile(`^(\d+) ms: (connection ended|closed by the node|still open|read tcp)`)
+	controlFrame = regexp.MustCompile(`^(?:\[(\d+) ms\] )?(ping|pong|close) ?([0-9a-f]*)$`)
+	endedIdle    = regexp.MustCompile(`^(\d+) ms: (connection ended|closed by the node|still open|read tcp)`)
 )
 
 // playIdle holds the upgrade and the keep-alive against a node, at a faster pace.
@@ -73,34 +74,34 @@ func playIdle(t *testing.T, tr *transcript, all *ledgers, results *table) {
 	for _, c := range tr.cases {
 		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", p.node.addr(""))
 		require.NoError(t, err)
-		w := &wire{Conn: conn, in: bufio.NewReader(conn)}
+		w := &rawSocket{Conn: conn, in: bufio.NewReader(conn)}
 		begin := time.Now()
 		for _, it := range c.items {
-			p.count(where(p.file, c, it), "", p.idle(w, it, &begin))
+			p.count(c, it.line, "", p.idle(w, it, &begin))
 		}
 		_ = conn.Close()
 	}
 }
 
 // idle plays one line and gives what is wrong.
-func (p *player) idle(w *wire, it item, begin *time.Time) []string {
-	m := control.FindStringSubmatch(it.text)
+func (p *player) idle(w *rawSocket, it item, begin *time.Time) []string {
+	m := controlFrame.FindStringSubmatch(it.text)
 	switch {
 	case strings.HasPrefix(it.text, "GET "):
 		_, err := io.WriteString(w, wireText(it.text))
 		*begin = time.Now()
-		return fault(err)
+		return complaint(err)
 	case strings.HasPrefix(it.text, "HTTP/"):
 		return p.upgraded(w, it.text)
 	case m != nil && it.kind == sent:
 		time.Sleep(time.Until(begin.Add(scaled(m[1]))))
-		return fault(w.write(m[2], unhex(m[3])))
+		return complaint(w.write(m[2], unhex(m[3])))
 	case m != nil && it.kind == received:
-		require.NoError(p.t, w.SetReadDeadline(time.Now().Add(soon)))
+		require.NoError(p.t, w.SetReadDeadline(time.Now().Add(patience)))
 		kind, payload, err := w.read()
 		switch {
 		case err != nil:
-			return fault(err)
+			return complaint(err)
 		case kind != m[2], kind != "ping" && hex.EncodeToString(payload) != m[3]: // a ping of ours has a payload
 			return []string{fmt.Sprintf("recorded %s, here %s %x", it.text, kind, payload)}
 		}
@@ -111,7 +112,7 @@ func (p *player) idle(w *wire, it item, begin *time.Time) []string {
 	return nil
 }
 
-func fault(err error) []string {
+func complaint(err error) []string {
 	if err != nil {
 		return []string{err.Error()}
 	}
@@ -131,7 +132,7 @@ func (p *player) onTime(ms string, begin time.Time) []string {
 	return nil
 }
 
-func (p *player) idleEnd(w *wire, m []string, begin time.Time) []string {
+func (p *player) idleEnd(w *rawSocket, m []string, begin time.Time) []string {
 	switch m[2] {
 	case "still open", "read tcp":
 		require.NoError(p.t, w.SetReadDeadline(begin.Add(scaled(m[1]))))
@@ -140,7 +141,7 @@ func (p *player) idleEnd(w *wire, m []string, begin time.Time) []string {
 		}
 		return nil
 	}
-	require.NoError(p.t, w.SetReadDeadline(time.Now().Add(soon)))
+	require.NoError(p.t, w.SetReadDeadline(time.Now().Add(patience)))
 	if rest, err := io.ReadAll(w.in); errTimeout(err) != nil || len(rest) > 0 && m[2] == "connection ended" && rest[0] != 0x88 {
 		return []string{fmt.Sprintf("the connection does not end: %x, %v", rest, err)}
 	}
@@ -149,21 +150,21 @@ func (p *player) idleEnd(w *wire, m []string, begin time.Time) []string {
 
 // errTimeout is err when the time of a read has passed, else nil.
 func errTimeout(err error) error {
-	if late, ok := err.(net.Error); ok && late.Timeout() {
+	if late := net.Error(nil); errors.As(err, &late) && late.Timeout() {
 		return err
 	}
 	return nil
 }
 
-func (p *player) upgraded(w *wire, text string) []string {
-	require.NoError(p.t, w.SetReadDeadline(time.Now().Add(soon)))
+func (p *player) upgraded(w *rawSocket, text string) []string {
+	require.NoError(p.t, w.SetReadDeadline(time.Now().Add(patience)))
 	want, err := http.ReadResponse(bufio.NewReader(strings.NewReader(wireText(text))), nil)
 	require.NoError(p.t, err)
 	_ = want.Body.Close()
 	got, err := http.ReadResponse(w.in, nil)
 	if err != nil {
-		return fault(err)
+		return complaint(err)
 	}
 	_ = got.Body.Close()
-	return p.compare.responses(want, got)
+	return responses(want, got)
 }

@@ -1,14 +1,15 @@
 package conformance
 
 import (
-	"bytes"
 	"context"
 	"encoding/hex"
+	"encoding/json"
 	"io"
 	"net"
 	"net/http"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -17,18 +18,18 @@ import (
 
 	"github.com/bcosgate/bcosgate/devchain"
 	"github.com/bcosgate/bcosgate/devchain/rpc"
-	cryptosuite "github.com/bcosgate/bcosgate/devchain/suite"
+	"github.com/bcosgate/bcosgate/devchain/suite"
 	"github.com/bcosgate/bcosgate/internal/golden"
 )
 
 // testKey is the key of the recordings: 01 02 … 1f followed by 20+i.
-func testKey(s cryptosuite.Suite, i byte) *cryptosuite.Key {
+func testKey(s suite.Suite, i byte) *suite.Key {
 	var raw [32]byte
 	for n := range raw {
 		raw[n] = byte(n + 1)
 	}
 	raw[31] += i
-	key, err := cryptosuite.NewKey(s, raw)
+	key, err := suite.NewKey(s, raw)
 	if err != nil {
 		panic(err) // the bytes are constants
 	}
@@ -40,7 +41,7 @@ func testKey(s cryptosuite.Suite, i byte) *cryptosuite.Key {
 type node struct {
 	t       testing.TB
 	chain   *devchain.Chain
-	suite   cryptosuite.Suite
+	suite   suite.Suite
 	servers []*rpc.Server // one for each sealer
 	addrs   []string
 	stamps  map[uint64]int64 // the recorded time stamps, by block
@@ -174,7 +175,7 @@ func (n *node) together(raws ...[]byte) []error {
 			defer close(ended)
 			_, errs[i] = n.chain.SendTransaction(n.t.Context(), raw)
 		})
-		n.settled(pending, ended)
+		settled(n.t, n.chain, pending, ended)
 	}
 	n.mine()
 	waiting.Wait()
@@ -182,13 +183,14 @@ func (n *node) together(raws ...[]byte) []error {
 }
 
 // settled waits until a transaction is in the pool, or has been refused.
-func (n *node) settled(pending int, ended <-chan struct{}) {
-	for deadline := time.Now().Add(patience); n.chain.PendingCount() == pending; {
+func settled(t testing.TB, chain *devchain.Chain, pending int, refused <-chan struct{}) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); chain.PendingCount() == pending; {
 		select {
-		case <-ended:
+		case <-refused:
 			return
 		case <-time.After(50 * time.Microsecond):
-			require.True(n.t, time.Now().Before(deadline), "a transaction is neither in the pool nor refused")
+			require.True(t, time.Now().Before(deadline), "a transaction is neither in the pool nor refused")
 		}
 	}
 }
@@ -201,20 +203,27 @@ func (n *node) mine() {
 // post sends a body over HTTP; ok is false when the connection ended without an
 // answer.
 func (n *node) post(ctx context.Context, mark, body string) (answer string, ok bool) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+n.addr(mark)+"/", bytes.NewReader([]byte(body)))
-	require.NoError(n.t, err)
-	req.Header.Set("Content-Type", "application/json")
-	res, err := client.Do(req)
+	answer, err := post(ctx, "http://"+n.addr(mark)+"/", body)
+	return answer, err == nil
+}
+
+func post(ctx context.Context, url, body string) (string, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(body))
 	if err != nil {
-		return "", false
+		return "", err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	res, err := freshClient.Do(req)
+	if err != nil {
+		return "", err
 	}
 	defer func() { _ = res.Body.Close() }()
 	text, err := io.ReadAll(res.Body)
-	return string(text), err == nil
+	return string(text), err
 }
 
-// client has no proxy and keeps no connection, so that a node can be stopped.
-var client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+// freshClient has no proxy and keeps no connection, so that a node can be stopped.
+var freshClient = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 
 // ledgers are the replayed ledgers, by name; each is replayed once.
 type ledgers struct {
@@ -266,9 +275,9 @@ func replay(n *node, lines []golden.Entry) {
 func stampsOf(t testing.TB, blocks []golden.Block) map[uint64]int64 {
 	stamps := map[uint64]int64{}
 	for _, block := range blocks {
-		var answer struct{ Result struct{ Timestamp int64 } }
-		require.NoError(t, decode(string(block.Response), &answer))
-		stamps[uint64(block.Number)] = answer.Result.Timestamp
+		var b recordedBlock
+		require.NoError(t, json.Unmarshal(block.Response, &b))
+		stamps[uint64(block.Number)] = b.Result.Timestamp
 	}
 	return stamps
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/stretchr/testify/require"
 
-	cryptosuite "github.com/bcosgate/bcosgate/devchain/suite"
+	"github.com/bcosgate/bcosgate/devchain/suite"
 )
 
 // unsigned is what a player sends itself, where a recording leaves out what was
@@ -53,7 +53,7 @@ func (u unsigned) encode() []byte {
 }
 
 // hash is dataHash of protocol §4.3.
-func (u unsigned) hash(s cryptosuite.Suite) common.Hash {
+func (u unsigned) hash(s suite.Suite) common.Hash {
 	var b []byte
 	b = binary.BigEndian.AppendUint32(b, uint32(u.version))
 	b = append(b, u.chainID+u.groupID...)

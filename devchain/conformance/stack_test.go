@@ -3,13 +3,13 @@ package conformance
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
-	"io"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -19,7 +19,7 @@ import (
 	"github.com/bcosgate/bcosgate/devchain"
 	"github.com/bcosgate/bcosgate/devchain/nodeconf"
 	"github.com/bcosgate/bcosgate/devchain/rpc"
-	cryptosuite "github.com/bcosgate/bcosgate/devchain/suite"
+	"github.com/bcosgate/bcosgate/devchain/suite"
 	"github.com/bcosgate/bcosgate/internal/golden"
 )
 
@@ -70,14 +70,10 @@ func newStack(t testing.TB, name string) *stack {
 
 // genesisOf reads config/NAME.genesis with keys of our own in the place of the
 // recorded sealers, and tells which id stands for which.
-func genesisOf(t testing.TB, name string) (nodeconf.Genesis, []*cryptosuite.Key, substitutes) {
+func genesisOf(t testing.TB, name string) (nodeconf.Genesis, []*suite.Key, substitutes) {
 	t.Helper()
 	text := string(golden.Support(t, "config/"+name+".genesis"))
-	var keys []*cryptosuite.Key
-	s := cryptosuite.Standard
-	if golden.GM(name) {
-		s = cryptosuite.GM
-	}
+	var keys []*suite.Key
 	var known substitutes
 	for _, line := range strings.Split(text, "\n") {
 		setting, value, ok := strings.Cut(strings.TrimSpace(line), "=")
@@ -85,7 +81,7 @@ func genesisOf(t testing.TB, name string) (nodeconf.Genesis, []*cryptosuite.Key,
 			continue
 		}
 		id, _, _ := strings.Cut(value, ":")
-		key, err := cryptosuite.NewKey(s, [32]byte(bytes.Repeat([]byte{byte(len(keys) + 1)}, 32)))
+		key, err := suite.NewKey(suiteOf(name), [32]byte(bytes.Repeat([]byte{byte(len(keys) + 1)}, 32)))
 		require.NoError(t, err)
 		keys = append(keys, key)
 		known.add(id, key.NodeID())
@@ -95,6 +91,14 @@ func genesisOf(t testing.TB, name string) (nodeconf.Genesis, []*cryptosuite.Key,
 	genesis, err := nodeconf.ReadGenesis(path)
 	require.NoError(t, err)
 	return genesis, keys, known
+}
+
+// suiteOf is the suite of the chain of a recording.
+func suiteOf(name string) suite.Suite {
+	if golden.GM(name) {
+		return suite.GM
+	}
+	return suite.Standard
 }
 
 // substitutes are texts of the recorded chain and what stands for them on ours:
@@ -115,29 +119,17 @@ func (s *substitutes) undo(text string) string {
 	return strings.NewReplacer(turned...).Replace(text)
 }
 
-// post sends a JSON-RPC request over HTTP and gives the answer.
-func (s *stack) post(request string) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url, strings.NewReader(request))
-	if err != nil {
-		return "", err
-	}
-	answer, err := http.DefaultClient.Do(r)
-	if err != nil {
-		return "", err
-	}
-	body, err := io.ReadAll(answer.Body)
-	if err != nil {
-		return "", err
-	}
-	return string(body), answer.Body.Close()
+// ask sends a JSON-RPC request over HTTP to the native port and gives the answer.
+func (s *stack) ask(request string) string {
+	s.t.Helper()
+	return s.askAt(s.url, request)
 }
 
-// must is post for requests that are answered.
-func (s *stack) must(request string) string {
+func (s *stack) askAt(url, request string) string {
 	s.t.Helper()
-	answer, err := s.post(request)
+	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
+	defer cancel()
+	answer, err := post(ctx, url, request)
 	require.NoError(s.t, err, request)
 	return answer
 }
@@ -146,45 +138,27 @@ func (s *stack) must(request string) string {
 // those that were taken, at the given time, and gives the answers.
 func (s *stack) send(raw []string, arrived []int64, sealed int64) []string {
 	s.t.Helper()
-	answers := make([]chan string, len(raw))
-	first := make([]string, len(raw))
-	waiting := s.chain.PendingCount()
+	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
+	defer cancel()
+	answers, errs := make([]string, len(raw)), make([]error, len(raw))
+	var waiting sync.WaitGroup
 	for i, tx := range raw {
 		if arrived[i] > 0 {
 			s.now.Store(arrived[i])
 		}
-		answers[i] = make(chan string, 1)
-		go func() {
-			answer, err := s.post(fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":"sendTransaction","params":["group0","","%s",false]}`, tx))
-			if err != nil {
-				answer = err.Error()
-			}
-			answers[i] <- answer
-		}()
-		require.Eventually(s.t, func() bool {
-			select {
-			case first[i] = <-answers[i]:
-				return true
-			default:
-			}
-			if n := s.chain.PendingCount(); n > waiting {
-				waiting = n
-				return true
-			}
-			return false
-		}, patience, 200*time.Microsecond, "transaction %d was neither taken nor refused", i)
+		pending, answered := s.chain.PendingCount(), make(chan struct{})
+		waiting.Go(func() {
+			defer close(answered)
+			answers[i], errs[i] = post(ctx, s.url, fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":"sendTransaction","params":["group0","","%s",false]}`, tx))
+		})
+		settled(s.t, s.chain, pending, answered)
 	}
 	if sealed > 0 {
 		s.now.Store(sealed)
 	}
-	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
-	defer cancel()
 	_, err := s.chain.Mine(ctx)
 	require.NoError(s.t, err)
-	for i := range first {
-		if first[i] == "" {
-			first[i] = <-answers[i]
-		}
-	}
-	return first
+	waiting.Wait()
+	require.NoError(s.t, errors.Join(errs...))
+	return answers
 }

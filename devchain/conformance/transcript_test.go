@@ -23,10 +23,10 @@ type recordedCase struct {
 	items []item
 }
 
-type kind int
+type itemKind int
 
 const (
-	sent kind = iota
+	sent itemKind = iota
 	received
 	silence // "!": a request that was never answered
 	remark
@@ -34,7 +34,7 @@ const (
 
 // item is one line of a case.
 type item struct {
-	kind kind
+	kind itemKind
 	peer string // the mark in front of > and <
 	text string
 	line int
@@ -88,7 +88,7 @@ func parseLine(line string, number int) (item, bool) {
 	if m == nil {
 		return item{kind: remark, text: line, line: number}, false
 	}
-	kinds := map[string]kind{">": sent, "<": received, "!": silence}
+	kinds := map[string]itemKind{">": sent, "<": received, "!": silence}
 	return item{kind: kinds[m[2]], peer: m[1], text: m[3], line: number}, true
 }
 

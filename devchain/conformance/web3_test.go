@@ -87,9 +87,9 @@ func (p *web3Player) exchange(e golden.Exchange) {
 	case e.Peer == "n" && strings.Contains(e.Request, `"sendTransaction"`):
 		ours = p.sendNative(request)
 	case e.Peer == "n":
-		ours = p.must(request)
-	default:
 		ours = p.ask(request)
+	default:
+		ours = p.askAt(p.port, request)
 		if strings.Contains(e.Request, `"eth_sendRawTransaction"`) {
 			_, err := p.chain.Mine(p.t.Context())
 			require.NoError(p.t, err)
@@ -98,13 +98,6 @@ func (p *web3Player) exchange(e golden.Exchange) {
 	p.learn(e.Response, ours)
 	place := fmt.Sprintf("%s:%d %.150s", p.name, e.Line, e.Request)
 	p.table.count(p.t, p.name, place, p.judge(e.Request, ours, e.Response))
-}
-
-func (p *web3Player) ask(request string) string {
-	native := p.url
-	p.url = p.port
-	defer func() { p.url = native }()
-	return p.must(request)
 }
 
 // sendNative puts a recorded request of sendTransaction.

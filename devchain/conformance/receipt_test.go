@@ -2,26 +2,12 @@ package conformance
 
 import (
 	"encoding/binary"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"strings"
 
-	"github.com/emmansun/gmsm/sm3"
-	"github.com/ethereum/go-ethereum/crypto"
-
-	"github.com/bcosgate/bcosgate/internal/golden"
+	"github.com/bcosgate/bcosgate/devchain/suite"
 )
-
-// suite is the hash of a chain.
-type suite struct{ hash func(data []byte) []byte }
-
-func suiteOf(recording string) suite {
-	if golden.GM(recording) {
-		return suite{func(data []byte) []byte { sum := sm3.Sum(data); return sum[:] }}
-	}
-	return suite{func(data []byte) []byte { return crypto.Keccak256(data) }}
-}
 
 // receiptText is a receipt as answers have it.
 type receiptText struct {
@@ -43,7 +29,7 @@ type receiptText struct {
 // checkReceipt makes the hash of protocol section 6.4 of our receipt with the gas
 // of another answer, and compares it with the hash in that answer. It lists what is
 // wrong.
-func (s suite) checkReceipt(ours, other string) []string {
+func checkReceipt(s suite.Suite, ours, other string) []string {
 	var a, b struct{ Result receiptText }
 	if err := json.Unmarshal([]byte(ours), &a); err != nil {
 		return []string{err.Error()}
@@ -56,7 +42,7 @@ func (s suite) checkReceipt(ours, other string) []string {
 	}
 	r := a.Result
 	r.GasUsed = b.Result.GasUsed
-	if hash := "0x" + hex.EncodeToString(s.hash(r.preimage())); hash != b.Result.Hash {
+	if hash := s.Hash(r.preimage()).Hex(); hash != b.Result.Hash {
 		return []string{fmt.Sprintf("with gas %s our receipt has the hash %s, not %s", r.GasUsed, hash, b.Result.Hash)}
 	}
 	return nil
@@ -64,20 +50,19 @@ func (s suite) checkReceipt(ours, other string) []string {
 
 func (r receiptText) preimage() []byte {
 	bare := func(text string) string { return strings.TrimPrefix(text, "0x") }
-	raw := func(text string) []byte { data, _ := hex.DecodeString(bare(text)); return data }
 	p := binary.BigEndian.AppendUint32(nil, r.Version)
 	p = append(p, r.GasUsed+bare(r.ContractAddress)...)
 	p = binary.BigEndian.AppendUint32(p, r.Status)
-	p = append(p, raw(r.Output)...)
+	p = append(p, unhex(r.Output)...)
 	if r.Version >= 1 {
 		p = append(p, r.EffectiveGasPrice...)
 	}
 	for _, log := range r.LogEntries {
 		p = append(p, log.Address...)
 		for _, topic := range log.Topics {
-			p = append(p, raw(topic)...)
+			p = append(p, unhex(topic)...)
 		}
-		p = append(p, raw(log.Data)...)
+		p = append(p, unhex(log.Data)...)
 	}
 	return binary.BigEndian.AppendUint64(p, r.BlockNumber)
 }

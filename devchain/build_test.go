@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/bcosgate/bcosgate/devchain/suite"
+	"github.com/bcosgate/bcosgate/internal/golden"
 )
 
 func TestMain(m *testing.M) {
@@ -26,14 +27,10 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// testKey is key i of the recordings: the bytes 01 02 … 1f and 20+i.
+// testKey is key i of the recordings.
 func testKey(i byte) *ecdsa.PrivateKey {
-	raw := make([]byte, 32)
-	for n := range raw {
-		raw[n] = byte(n + 1)
-	}
-	raw[31] += i
-	key, err := crypto.ToECDSA(raw)
+	secret := golden.Key(i)
+	key, err := crypto.ToECDSA(secret[:])
 	if err != nil {
 		panic(err)
 	}

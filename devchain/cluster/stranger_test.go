@@ -74,8 +74,7 @@ func TestStrangersAreNotListenedTo(t *testing.T) {
 	} {
 		s, err := w.stranger(0, w.config.Client)
 		require.NoError(t, err)
-		_, err = s.Write(say(s.secret))
-		require.NoError(t, err)
+		_, _ = s.Write(say(s.secret)) // the node may close before the end of it
 		require.True(t, s.isClosed(), name)
 		require.Empty(t, w.nodes[0].Peers(), name)
 	}

@@ -22,14 +22,9 @@ import (
 	"github.com/bcosgate/bcosgate/internal/golden"
 )
 
-// testKey is the key of the recordings: 01 02 … 1f followed by 20+i.
+// testKey is key i of the recordings.
 func testKey(s suite.Suite, i byte) *suite.Key {
-	var raw [32]byte
-	for n := range raw {
-		raw[n] = byte(n + 1)
-	}
-	raw[31] += i
-	key, err := suite.NewKey(s, raw)
+	key, err := suite.NewKey(s, golden.Key(i))
 	if err != nil {
 		panic(err) // the bytes are constants
 	}

@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"context"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -38,12 +39,16 @@ func playWeb3(t *testing.T, tb *table, name string) {
 	p := &web3Player{stack: newStack(t, chain), t: t, table: tb, name: name}
 	node := p.chain.Sealers()[0]
 	p.learnMiner(node.NodeID())
-	server, err := web3.NewServer(web3.Config{Ledger: p.chain, NodeID: node.NodeID(), CORS: web3.DefaultCORS()})
+	server, err := web3.NewServer(web3.Config{Ledger: p.chain, NodeID: node.NodeID(), CORS: &web3.CORS{Origins: "*"}})
 	require.NoError(t, err)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	server.Start(listener)
-	t.Cleanup(func() { require.NoError(t, server.Stop(t.Context())) })
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patience) // that of the test has ended
+		defer cancel()
+		require.NoError(t, server.Stop(ctx))
+	})
 	p.port = "http://" + listener.Addr().String()
 	p.learn(`{"result":{"number":"0x0","hash":"`+p.genesisHash(name)+`"}}`, "")
 	for _, e := range golden.Exchanges(t, name) {

@@ -1,6 +1,9 @@
 package rpc
 
-import "github.com/bcosgate/bcosgate/devchain/suite"
+import (
+	"github.com/bcosgate/bcosgate/devchain/nodehttp"
+	"github.com/bcosgate/bcosgate/devchain/suite"
+)
 
 // The GroupInfo of protocol §3.6, the way a 3.16.4 node fills it in. Official
 // clients read it from the handshake and refuse a node whose members are missing.
@@ -84,7 +87,7 @@ func (s *Server) nodeInfo() nodeInfo {
 		RPCServiceName     string     `json:"rpcServiceName"`
 		SMCryptoType       bool       `json:"smCryptoType"`
 	}{
-		BinaryInfo: binaryInfo{GitCommitHash: behavesAsCommit, Platform: serverName, Version: behavesAs}, ChainID: s.genesis.ChainID, GroupID: s.genesis.GroupID,
+		BinaryInfo: binaryInfo{GitCommitHash: behavesAsCommit, Platform: nodehttp.ServerName, Version: behavesAs}, ChainID: s.genesis.ChainID, GroupID: s.genesis.GroupID,
 		IsAuthCheck: s.genesis.AuthCheck, IsSerialExecute: s.genesis.SerialExecute, NodeID: s.cfg.Node.ID, NodeName: s.cfg.Node.ID,
 		SMCryptoType: s.genesis.Suite == suite.GM,
 	})

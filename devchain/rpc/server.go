@@ -9,15 +9,13 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
-
-	"github.com/coder/websocket"
 
 	"github.com/bcosgate/bcosgate/devchain"
 	"github.com/bcosgate/bcosgate/devchain/faults"
 	"github.com/bcosgate/bcosgate/devchain/logfilter"
+	"github.com/bcosgate/bcosgate/devchain/nodehttp"
 )
 
 // Node is how a node appears to clients.
@@ -27,9 +25,9 @@ type Node struct {
 	P2PEndpoint string // host:port; only shown
 }
 
-// Config says what one endpoint is and what it serves.
+// Config says what the endpoint is and what it serves.
 type Config struct {
-	Ledger  Ledger // the same for all endpoints of a chain
+	Ledger  Ledger
 	Node    Node
 	Network Network // nil: this node makes all blocks and there is no other
 	// Neighbors have clients of other nodes for AMOP; nil: only clients of this node
@@ -87,7 +85,7 @@ func (c Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-// Server is one endpoint: a port of a node. Several may serve one ledger.
+// Server is the endpoint of a node: its port for clients.
 type Server struct {
 	cfg     Config
 	ledger  Ledger
@@ -272,7 +270,7 @@ func (s *Server) end(session *session) {
 
 // serve is the one handler of the port (protocol §1.1): the path is not looked at.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
-	if isUpgrade(r) {
+	if nodehttp.IsUpgrade(r) {
 		s.serveWebSocket(w, r)
 		return
 	}
@@ -281,7 +279,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	defer s.end(nil)
 	h := w.Header()
-	h.Set("Server", serverName)
+	h.Set("Server", nodehttp.ServerName)
 	h.Set("Content-Type", "application/json")
 	h.Set("Access-Control-Allow-Origin", "*")
 	h.Set("Access-Control-Allow-Methods", "GET, POST, OPTIONS")
@@ -309,26 +307,8 @@ func connOf(r *http.Request) *activityConn {
 	return c
 }
 
-// serverName stands where a node writes the version of its HTTP library.
-const serverName = "bcosgate-devnode"
-
-func isUpgrade(r *http.Request) bool {
-	return hasToken(r.Header["Connection"], "upgrade") && hasToken(r.Header["Upgrade"], "websocket")
-}
-
-// hasToken looks for a word in comma-separated header values.
-func hasToken(values []string, word string) bool {
-	for token := range strings.SplitSeq(strings.Join(values, ","), ",") {
-		if strings.EqualFold(strings.TrimSpace(token), word) {
-			return true
-		}
-	}
-	return false
-}
-
 func (s *Server) serveWebSocket(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Server", serverName)
-	ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true}) // a node does not look at Origin
+	ws, err := nodehttp.Upgrade(w, r)
 	if err != nil {
 		s.log.Debug("upgrade refused", "peer", r.RemoteAddr, "error", err)
 		return

@@ -30,6 +30,7 @@ import (
 
 	"github.com/bcosgate/bcosgate/devchain"
 	"github.com/bcosgate/bcosgate/devchain/suite"
+	"github.com/bcosgate/bcosgate/internal/golden"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -61,14 +62,10 @@ func nodeID(key *ecdsa.PrivateKey) string {
 	return hex.EncodeToString(crypto.FromECDSAPub(&key.PublicKey)[1:])
 }
 
-// testKey is 01 02 … 1f followed by 20+i.
+// testKey is key i of the recordings.
 func testKey(i byte) *ecdsa.PrivateKey {
-	raw := make([]byte, 32)
-	for n := range raw {
-		raw[n] = byte(n + 1)
-	}
-	raw[31] += i
-	key, err := crypto.ToECDSA(raw)
+	secret := golden.Key(i)
+	key, err := crypto.ToECDSA(secret[:])
 	if err != nil {
 		panic(err)
 	}

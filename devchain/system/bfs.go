@@ -165,27 +165,23 @@ func single(state State, path string, fields []string) []value {
 
 func listFiles(x *context, args *arguments) ([]byte, error) {
 	path := args.string()
-	answer := func(result int64, files []value) ([]byte, error) {
-		return encode(integer(result), array(files...)), nil
-	}
-	if !isPath(path) {
-		return answer(codeInvalidPath, nil)
-	}
-	if !isTable(x.State, path) {
-		return answer(codeFileMissing, nil)
-	}
-	fields := file(x.State, path)
-	if len(fields) == 0 {
-		return answer(codeFileMissing, nil)
-	}
-	if fields[0] == typeDirectory {
-		return answer(codeSuccess, entries(x.State, path, keysOf(x.State, path, nil, 0, maxRows)))
-	}
-	return answer(codeSuccess, single(x.State, path, fields))
+	return list(x, path, func() ([]string, error) { return keysOf(x.State, path, nil, 0, maxRows), nil })
 }
 
 func listPage(x *context, args *arguments) ([]byte, error) {
 	path, offset, count := args.string(), args.uint256(), args.uint256()
+	return list(x, path, func() ([]string, error) {
+		keys := keysOf(x.State, path, nil, offset.Uint64(), count.Uint64())
+		if count.IsUint64() && count.Uint64() == uint64(len(keys)) {
+			return nil, errInternal // a node with executor version 1 cannot count what is left
+		}
+		return keys, nil
+	})
+}
+
+// list answers with the file at a path, or with the files of a directory that keys
+// chooses.
+func list(x *context, path string, keys func() ([]string, error)) ([]byte, error) {
 	answer := func(result int64, files []value) ([]byte, error) {
 		return encode(integer(result), array(files...)), nil
 	}
@@ -202,11 +198,11 @@ func listPage(x *context, args *arguments) ([]byte, error) {
 	if fields[0] != typeDirectory {
 		return answer(codeSuccess, single(x.State, path, fields))
 	}
-	keys := keysOf(x.State, path, nil, offset.Uint64(), count.Uint64())
-	if count.IsUint64() && count.Uint64() == uint64(len(keys)) {
-		return nil, errInternal // a node with executor version 1 cannot count what is left
+	names, err := keys()
+	if err != nil {
+		return nil, err
 	}
-	return answer(codeSuccess, entries(x.State, path, keys))
+	return answer(codeSuccess, entries(x.State, path, names))
 }
 
 func makeDirectory(x *context, args *arguments) ([]byte, error) {

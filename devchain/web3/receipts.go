@@ -9,47 +9,36 @@ import (
 	"github.com/ethereum/go-ethereum/crypto"
 
 	"github.com/bcosgate/bcosgate/devchain"
+	"github.com/bcosgate/bcosgate/devchain/logfilter"
 )
 
 // receiptResult is a receipt as this port shows it, with its members in
 // alphabetical order.
 type receiptResult struct {
-	BlockHash         string      `json:"blockHash"`
-	BlockNumber       string      `json:"blockNumber"`
-	ContractAddress   *string     `json:"contractAddress"`
-	CumulativeGasUsed string      `json:"cumulativeGasUsed"`
-	EffectiveGasPrice string      `json:"effectiveGasPrice"`
-	From              string      `json:"from"`
-	GasUsed           string      `json:"gasUsed"`
-	Logs              []logResult `json:"logs"`
-	LogsBloom         string      `json:"logsBloom"`
-	Status            string      `json:"status"` // 0x1 is success
-	To                *string     `json:"to"`
-	TransactionHash   string      `json:"transactionHash"`
-	TransactionIndex  string      `json:"transactionIndex"`
-	Type              string      `json:"type"`
-}
-
-// logResult is a log in a receipt: other than in the answer of a filter, its
-// address is in mixed case, and its transaction index is encoded twice.
-type logResult struct {
-	Address          string   `json:"address"`
-	BlockHash        string   `json:"blockHash"`
-	BlockNumber      string   `json:"blockNumber"`
-	Data             string   `json:"data"`
-	LogIndex         string   `json:"logIndex"` // within the transaction
-	Removed          bool     `json:"removed"`
-	Topics           []string `json:"topics"`
-	TransactionHash  string   `json:"transactionHash"`
-	TransactionIndex string   `json:"transactionIndex"`
+	BlockHash         string          `json:"blockHash"`
+	BlockNumber       string          `json:"blockNumber"`
+	ContractAddress   *string         `json:"contractAddress"`
+	CumulativeGasUsed string          `json:"cumulativeGasUsed"`
+	EffectiveGasPrice string          `json:"effectiveGasPrice"`
+	From              string          `json:"from"`
+	GasUsed           string          `json:"gasUsed"`
+	Logs              []logfilter.Log `json:"logs"`
+	LogsBloom         string          `json:"logsBloom"`
+	Status            string          `json:"status"` // 0x1 is success
+	To                *string         `json:"to"`
+	TransactionHash   string          `json:"transactionHash"`
+	TransactionIndex  string          `json:"transactionIndex"`
+	Type              string          `json:"type"`
 }
 
 // receiptOf shows a receipt. Cumulative is the gas that the block used up to it.
+// In the logs, other than in the answer of a filter, the address is in mixed case
+// and the transaction index is encoded twice.
 func receiptOf(tx *devchain.Transaction, r *devchain.Receipt, blockHash common.Hash, cumulative uint64) receiptResult {
 	res := receiptResult{
 		BlockHash: blockHash.Hex(), BlockNumber: hexutil.EncodeUint64(r.BlockNumber),
 		CumulativeGasUsed: hexutil.EncodeUint64(cumulative), EffectiveGasPrice: orZero(r.EffectiveGasPrice),
-		From: tx.Sender.Hex(), GasUsed: hexutil.EncodeUint64(r.GasUsed), Logs: make([]logResult, len(r.Logs)), LogsBloom: hex0x(bloom(r.Logs)),
+		From: tx.Sender.Hex(), GasUsed: hexutil.EncodeUint64(r.GasUsed), Logs: make([]logfilter.Log, len(r.Logs)), LogsBloom: hex0x(bloom(r.Logs)),
 		Status: "0x0", To: receiver(tx.To), TransactionHash: r.TxHash.Hex(), TransactionIndex: hexutil.EncodeUint64(uint64(r.Index)), Type: "0x0",
 	}
 	if r.Status == devchain.StatusNone {
@@ -63,7 +52,7 @@ func receiptOf(tx *devchain.Transaction, r *devchain.Receipt, blockHash common.H
 		res.ContractAddress = &text
 	}
 	for i, log := range r.Logs {
-		res.Logs[i] = logResult{
+		res.Logs[i] = logfilter.Log{
 			Address: log.Address.Hex(), BlockHash: res.BlockHash, BlockNumber: res.BlockNumber, Data: hex0x(log.Data),
 			LogIndex: hexutil.EncodeUint64(uint64(i)), Topics: make([]string, len(log.Topics)),
 			TransactionHash: res.TransactionHash, TransactionIndex: hex0x([]byte(res.TransactionIndex)),

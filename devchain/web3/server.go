@@ -15,6 +15,7 @@ import (
 	"github.com/bcosgate/bcosgate/devchain"
 	"github.com/bcosgate/bcosgate/devchain/faults"
 	"github.com/bcosgate/bcosgate/devchain/logfilter"
+	"github.com/bcosgate/bcosgate/devchain/nodehttp"
 )
 
 // The values of a node without settings.
@@ -32,17 +33,9 @@ type CORS struct {
 	Credentials bool
 }
 
-// DefaultCORS lets every page in, as a node does.
-func DefaultCORS() *CORS {
-	return &CORS{
-		Origins: "*", Methods: "GET, POST, OPTIONS", Headers: "Content-Type, Authorization, X-Requested-With",
-		MaxAge: 86400, Credentials: true,
-	}
-}
-
 // Config says what one port is and what it serves.
 type Config struct {
-	Ledger Ledger // the same for all ports of a chain
+	Ledger Ledger
 	NodeID string // of the node, 128 lower-case hex digits
 	// Peers is the number of nodes that are up, with the node itself.
 	Peers func() int
@@ -79,7 +72,7 @@ func (c Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-// Server is one port of a node. Several may serve one ledger.
+// Server is the Web3 port of a node.
 type Server struct {
 	cfg     Config
 	ledger  Ledger
@@ -194,7 +187,7 @@ func (s *Server) Stop(ctx context.Context) error {
 
 // handle is the one handler of the port: neither path nor method are looked at.
 func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
-	if isUpgrade(r) {
+	if nodehttp.IsUpgrade(r) {
 		s.upgrade(w, r)
 		return
 	}
@@ -214,11 +207,8 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
 	request.Send(r.Context(), w, s.answer(r.Context(), body, nil, request, request.Damage), s.ending)
 }
 
-// serverName stands where a node writes the version of its HTTP library.
-const serverName = "bcosgate-devnode"
-
 func (s *Server) writeHeaders(h http.Header) {
-	h.Set("Server", serverName)
+	h.Set("Server", nodehttp.ServerName)
 	h.Set("Content-Type", "application/json")
 	if cors := s.cfg.CORS; cors != nil {
 		h.Set("Access-Control-Allow-Origin", cors.Origins)

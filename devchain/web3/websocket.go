@@ -4,36 +4,21 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/coder/websocket"
 
 	"github.com/bcosgate/bcosgate/devchain/faults"
+	"github.com/bcosgate/bcosgate/devchain/nodehttp"
 )
 
 // writeTimeout is how long a peer may take to accept one message before it is
 // given up.
 const writeTimeout = 30 * time.Second
 
-func isUpgrade(r *http.Request) bool {
-	return hasToken(r.Header["Connection"], "upgrade") && hasToken(r.Header["Upgrade"], "websocket")
-}
-
-// hasToken looks for a word in comma-separated header values.
-func hasToken(values []string, word string) bool {
-	for token := range strings.SplitSeq(strings.Join(values, ","), ",") {
-		if strings.EqualFold(strings.TrimSpace(token), word) {
-			return true
-		}
-	}
-	return false
-}
-
 func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Server", serverName)
-	ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true}) // a node does not look at Origin
+	ws, err := nodehttp.Upgrade(w, r)
 	if err != nil {
 		s.log.Debug("upgrade refused", "peer", r.RemoteAddr, "error", err)
 		return

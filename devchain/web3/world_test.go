@@ -25,18 +25,15 @@ import (
 	"github.com/bcosgate/bcosgate/devchain"
 	"github.com/bcosgate/bcosgate/devchain/flatstate"
 	"github.com/bcosgate/bcosgate/devchain/suite"
+	"github.com/bcosgate/bcosgate/internal/golden"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// testKey is key i of the recordings: the bytes 01 02 … 1f and 20+i.
+// testKey is key i of the recordings.
 func testKey(i byte) *ecdsa.PrivateKey {
-	raw := make([]byte, 32)
-	for n := range raw {
-		raw[n] = byte(n + 1)
-	}
-	raw[31] += i
-	key, err := crypto.ToECDSA(raw)
+	secret := golden.Key(i)
+	key, err := crypto.ToECDSA(secret[:])
 	if err != nil {
 		panic(err)
 	}
@@ -71,7 +68,7 @@ func newWorld(t testing.TB, change ...func(*Config)) *world {
 	t.Cleanup(func() { require.NoError(t, w.chain.Close()) })
 	require.NoError(t, w.chain.Start(t.Context()))
 
-	port := Config{Ledger: w.chain, NodeID: node.NodeID(), CORS: DefaultCORS()}
+	port := Config{Ledger: w.chain, NodeID: node.NodeID(), CORS: &CORS{Origins: "*", Methods: "GET, POST, OPTIONS", Headers: "Content-Type, Authorization, X-Requested-With", MaxAge: 86400, Credentials: true}}
 	for _, f := range change {
 		f(&port)
 	}

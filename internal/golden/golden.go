@@ -168,6 +168,16 @@ func SupportingLedger(t testing.TB, name string) (entries []Entry, blocks []Bloc
 // GM reports whether the recording is of a GM chain, by its name.
 func GM(name string) bool { return strings.Contains(path.Base(name), "gm") }
 
+// Key is secret key i of those that have signed the recordings: the bytes 01 02 …
+// 1f and 20+i.
+func Key(i byte) (key [32]byte) {
+	for n := range key {
+		key[n] = byte(n + 1)
+	}
+	key[31] += i
+	return key
+}
+
 // Path is where a recording lies (a file or a folder, with slashes, below that of
 // 3.x). Where it is missing, from the chosen part or from a folder that somebody
 // named, the test is skipped and says so.

@@ -118,8 +118,9 @@ func (s *Session) run(c *Client) {
 		}
 		s.log.Info("connection ended", "error", c.Err())
 		s.cfg.OnState(false, c.gone(opSession))
-		if !s.owned.start(func() { s.bury(c) }) {
-			s.bury(c) // the session is being closed
+		ended := c // c is the next one soon
+		if !s.owned.start(func() { s.bury(ended) }) {
+			s.bury(ended) // the session is being closed
 		}
 		if time.Since(began) >= s.cfg.BackoffMax { // a node that hangs up at once gets no rest otherwise
 			wait.failures = 0

@@ -59,8 +59,29 @@ func highest(v any) (n uint64) {
 // secondsLater is a remark that time has passed.
 var secondsLater = regexp.MustCompile(`(?:after|,) (\d+) s\b`)
 
+// recordedTime is a remark on how long the node took.
+var recordedTime = regexp.MustCompile(`^(\d+) ms$`)
+
+// tooLong is true for a case that ran for seconds on a node, until its gas was used
+// up, and would run for minutes with the race detector: it is left to a run without.
+func (c *recordedCase) tooLong() bool {
+	var seconds, outOfGas bool
+	for _, i := range c.items {
+		if m := recordedTime.FindStringSubmatch(i.text); m != nil {
+			ms, _ := strconv.Atoi(m[1])
+			seconds = seconds || ms > 4000
+		}
+		outOfGas = outOfGas || i.kind == received && strings.Contains(i.text, `"status":12`)
+	}
+	return raceDetector && seconds && outOfGas
+}
+
 // play holds all exchanges of a case against the node.
 func (p *player) play(c *recordedCase) {
+	if c.tooLong() {
+		p.t.Logf("%s:%d (%s): left out, it takes minutes with the race detector", p.file, c.line, c.name)
+		return
+	}
 	exchanges := c.exchanges()
 	ended := false
 	for i := 0; i < len(exchanges); {

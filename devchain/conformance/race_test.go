@@ -1,0 +1,6 @@
+//go:build race
+
+package conformance
+
+// raceDetector makes the EVM ten times slower.
+const raceDetector = true

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+	"github.com/stretchr/testify/require"
 )
 
 // wsPlayer plays the frames of a recording.
@@ -207,16 +208,9 @@ func (p *wsPlayer) send(c *recordedCase, i int, it item) {
 
 // untilTaken waits until a transaction is in the pool, or has an answer.
 func (p *wsPlayer) untilTaken(s *session, seq string, pending int) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for deadline := time.Now().Add(patience); time.Now().Before(deadline) && p.node.chain.PendingCount() == pending; time.Sleep(100 * time.Microsecond) {
-			if s.has(func(f frame) bool { return f.kind == frameReply && f.seq == seq }) {
-				return
-			}
-		}
-	}()
-	<-done
+	require.Eventually(p.t, func() bool {
+		return p.node.chain.PendingCount() != pending || s.has(func(f frame) bool { return f.kind == frameReply && f.seq == seq })
+	}, patience, 100*time.Microsecond)
 }
 
 // beforeFrame brings the chain to the height that the answer to a frame shows.

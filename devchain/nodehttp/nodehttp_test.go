@@ -45,7 +45,7 @@ func TestUpgradeFromAnyOrigin(t *testing.T) {
 	require.Equal(t, websocket.StatusNormalClosure, websocket.CloseStatus(err))
 	require.NoError(t, <-refused)
 
-	res, err = http.Post(server.URL, "", nil) //nolint:noctx // it is answered at once
+	res, err = http.Post(server.URL, "", nil)
 	require.NoError(t, err)
 	require.NoError(t, res.Body.Close())
 	require.Equal(t, http.StatusUpgradeRequired, res.StatusCode)

@@ -220,6 +220,16 @@ func TestNodesAreKilledWhileClientsSend(t *testing.T) {
 	require.Less(t, waits[len(waits)/2], 2*time.Second)
 	require.NotEmpty(t, p.answered)
 
+	// Clients that were stopped leave transactions behind, which are executed first.
+	require.Eventually(t, func() bool {
+		for i := range 4 {
+			var pending uint64
+			if p.ask(i, &pending, "getPendingTxSize") != nil || pending > 0 {
+				return false
+			}
+		}
+		return true
+	}, patience, 10*time.Millisecond)
 	var total struct{ BlockNumber, TransactionCount, FailedTransactionCount uint64 }
 	require.NoError(t, p.ask(0, &total, "getTotalTransactionCount"))
 	for i := range 4 {

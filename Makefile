@@ -25,7 +25,7 @@ build: ## build gateway, batchcall and devnode (and the demo) into bin/
 
 test: ## run all tests, with the race detector where there is a C compiler
 	@if [ -z "$(RACE)" ]; then echo "note: no C compiler found, so the race detector is off"; fi
-	$(GO) test $(RACE) -vet=off -ldflags '$(LDFLAGS)' -timeout 5m ./... # vet is lint's
+	$(GO) test $(RACE) -vet=off -ldflags '$(LDFLAGS)' -timeout 10m ./... # vet is lint's
 
 race: ## run all tests three times over in random order with the race detector
 	$(GO) test -race -shuffle on -count 3 -timeout 20m ./...

@@ -136,9 +136,11 @@ func refusal(s Status) *Error { return &Error{Code: int(s), Message: s.String()}
 // unreadable is the node's answer to a transaction that it cannot take in: the
 // last two lines of its diagnostic dump, which are the ones that clients read.
 func unreadable(exception, what string) *Error {
-	return &Error{Code: CodeOther, Message: dump(exception, what)}
+	return &Error{Code: CodeOther, Message: Dump(exception, what)}
 }
 
-func dump(exception, what string) string {
+// Dump is how a node words an exception that it did not expect: the last two lines
+// of its diagnostic dump.
+func Dump(exception, what string) string {
 	return "Dynamic exception type: " + exception + "\nstd::exception::what: " + what + "\n"
 }

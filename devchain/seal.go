@@ -10,7 +10,6 @@ import (
 	"github.com/ethereum/go-ethereum/core/types"
 
 	"github.com/bcosgate/bcosgate/devchain/flatstate"
-	"github.com/bcosgate/bcosgate/devchain/system"
 )
 
 // SendTransaction takes in a signed transaction in its TARS form and waits until
@@ -58,7 +57,8 @@ func (c *Chain) admit(tx *Transaction) (*pending, error) {
 }
 
 // sealBlocks makes blocks and carries out orders until the chain stops. It is the
-// only goroutine that writes to the ledger.
+// only goroutine that writes to the ledger. Where nodes agree on the blocks it does
+// not run: see agree.go.
 func (c *Chain) sealBlocks() {
 	defer close(c.done)
 	var last time.Time // when the last block was begun
@@ -271,7 +271,7 @@ func (c *Chain) execute(ctx context.Context, block *Block, batch []*pending) (*C
 	if err != nil {
 		return nil, err
 	}
-	settings := system.ReadConfig(systemState{w}, block.Number)
+	settings := c.settings()
 	block.Version = settings.Version
 	x := newExecution(blockEnv{
 		suite: c.cfg.Genesis.Suite, builtIns: c.builtIns, settings: settings, number: block.Number, time: block.Timestamp, getHash: blockHashes(c.ledger),

@@ -60,6 +60,9 @@ func (c *Chain) readHead(v *view) error {
 // node falls back to its defaults then, as here, but for the gas limit, whose
 // default of 0 would let every read fail.
 func readingConfig(rows *tables.Tables, block uint64, next *system.Config) *system.Config {
+	if next.Newest <= block {
+		return next // the block has set nothing
+	}
 	c := system.ReadConfig(rows, block)
 	if c.GasLimit == 0 {
 		c.GasLimit = next.GasLimit

@@ -51,7 +51,7 @@ func (c *Chain) SubmitEthereum(raw []byte) (*Submission, error) {
 	}
 	tx, err := newWeb3Transaction(eth, sig)
 	if err != nil {
-		return nil, &Error{Code: CodeInternal, Message: dump("boost::wrapexcept<bcos::crypto::InvalidSignature>", "std::exception")}
+		return nil, &Error{Code: CodeInternal, Message: Dump("boost::wrapexcept<bcos::crypto::InvalidSignature>", "std::exception")}
 	}
 	tx.ImportTime = c.cfg.Clock().UnixMilli()
 	account, err := c.Account(tx.Sender)

@@ -199,8 +199,8 @@ func TestEthereumTransactionsAreRefusedAsByANode(t *testing.T) {
 		{"nothing there", rawOf(t, sign(t, testKey(7), legacy(0))), CodeInvalidParams, "InsufficientFunds"},
 		{"too long", c.raw(long), CodeInternal, "MaxInitCodeSizeExceeded"},
 		{"no signature", typed(0)[:10], CodeInvalidParams, "Input data is too short"},
-		{"v of 2", typed(2), CodeInternal, dump("boost::wrapexcept<bcos::crypto::InvalidSignature>", "std::exception")},
-		{"v that ends a node", typed(4), CodeInternal, dump("boost::wrapexcept<bcos::crypto::InvalidSignature>", "std::exception")},
+		{"v of 2", typed(2), CodeInternal, Dump("boost::wrapexcept<bcos::crypto::InvalidSignature>", "std::exception")},
+		{"v that ends a node", typed(4), CodeInternal, Dump("boost::wrapexcept<bcos::crypto::InvalidSignature>", "std::exception")},
 	} {
 		require.Equal(t, &Error{Code: x.code, Message: x.text}, c.refusedRaw(x.raw), x.name)
 	}

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/ethereum/go-ethereum/common"
+
+	"github.com/bcosgate/bcosgate/devchain"
 )
 
 // Texts of exceptions that reach clients.
@@ -34,7 +36,7 @@ func dumped(f *fault) *fault {
 	if f.Message == notHex {
 		exception = "boost::wrapexcept<boost::algorithm::non_hex_input>"
 	}
-	return &fault{Code: codeOther, Message: "Dynamic exception type: " + exception + "\nstd::exception::what: " + f.Message + "\n"}
+	return &fault{Code: codeOther, Message: devchain.Dump(exception, f.Message)}
 }
 
 // decodeHash reads a hash; a short one is padded, as a node does.

@@ -57,7 +57,8 @@ type Config struct {
 	AuthCheck    bool
 	Version      uint32 // of the data, for example 0x03100000
 	Web3ChainID  uint64
-	Transfer     bool // value moves with transactions and calls
+	Transfer     bool   // value moves with transactions and calls
+	Newest       uint64 // the block from which on the value counts that was set last
 	flags        map[string]bool
 }
 
@@ -77,6 +78,7 @@ func ReadConfig(store Store, block uint64) *Config {
 		if !ok || s.Since > block {
 			return true
 		}
+		c.Newest = max(c.Newest, s.Since)
 		switch key {
 		case keyGasLimit:
 			c.GasLimit = number(s)

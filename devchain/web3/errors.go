@@ -28,10 +28,9 @@ type fault struct {
 // Error lets a fault travel as an error.
 func (f *fault) Error() string { return f.Message }
 
-// dumped is an exception that a node did not expect: the last two lines of its
-// diagnostic dump.
+// dumped is an exception that a node did not expect.
 func dumped(exception, what string) *fault {
-	return &fault{Code: codeInternal, Message: "Dynamic exception type: " + exception + "\nstd::exception::what: " + what + "\n"}
+	return &fault{Code: codeInternal, Message: devchain.Dump(exception, what)}
 }
 
 // faultOf turns any error into the error member of an answer.

@@ -38,7 +38,7 @@ func TestConformance(t *testing.T) {
 			})
 		}
 	})
-	replayed := &ledgers{dirs: map[string]string{}, root: t.TempDir()}
+	all := &ledgers{replayed: map[string]replayed{}, root: t.TempDir()}
 	for _, kind := range []struct {
 		pattern string
 		play    func(*testing.T, string, *ledgers, *table)
@@ -47,7 +47,7 @@ func TestConformance(t *testing.T) {
 			for _, file := range golden.Files(t, kind.pattern) {
 				t.Run(path.Base(file), func(t *testing.T) {
 					t.Parallel()
-					kind.play(t, file, replayed, tb)
+					kind.play(t, file, all, tb)
 				})
 			}
 		})

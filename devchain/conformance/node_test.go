@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -220,31 +221,38 @@ func post(ctx context.Context, url, body string) (string, error) {
 // freshClient has no proxy and keeps no connection, so that a node can be stopped.
 var freshClient = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 
-// ledgers are the replayed ledgers, by name; each is replayed once.
+// ledgers are the replayed ledgers, by name; each is read and replayed once.
 type ledgers struct {
-	mu   sync.Mutex
-	dirs map[string]string
-	root string
+	mu       sync.Mutex
+	replayed map[string]replayed
+	root     string
 }
 
-// copyOf gives a folder of its own with the ledger that tx/NAME.jsonl makes, and
-// the recorded time stamps.
-func (l *ledgers) copyOf(t testing.TB, name string) (dir string, stamps map[uint64]int64) {
+// replayed is a ledger that tx/NAME.jsonl has made. Of a fresh chain it is empty.
+type replayed struct {
+	dir    string
+	blocks []golden.Block   // as they were recorded, if they were
+	stamps map[uint64]int64 // their time stamps
+}
+
+// copyOf gives a replayed ledger in a folder of its own.
+func (l *ledgers) copyOf(t testing.TB, name string) replayed {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	entries, blocks := golden.SupportingLedger(t, name)
-	stamps = stampsOf(t, blocks)
-	if l.dirs[name] == "" {
+	own, ok := l.replayed[name]
+	if !ok {
+		entries, blocks := golden.SupportingLedger(t, name)
 		source, err := os.MkdirTemp(l.root, name)
 		require.NoError(t, err)
-		n := openNode(t, name, 1, source, stamps)
+		own = replayed{source, blocks, stampsOf(t, blocks)}
+		n := openNode(t, name, 1, source, maps.Clone(own.stamps))
 		replay(n, entries)
 		n.close()
-		l.dirs[name] = source
+		l.replayed[name] = own
 	}
-	dir = t.TempDir()
-	require.NoError(t, os.CopyFS(dir, os.DirFS(l.dirs[name])))
-	return dir, stamps
+	dir := t.TempDir()
+	require.NoError(t, os.CopyFS(dir, os.DirFS(own.dir)))
+	return replayed{dir, own.blocks, maps.Clone(own.stamps)}
 }
 
 // replay sends the transactions of a ledger.

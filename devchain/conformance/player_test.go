@@ -48,17 +48,14 @@ func stageOf(tr *transcript) stage {
 // newPlayer makes the chain that a recording begins with.
 func newPlayer(t *testing.T, tr *transcript, s stage, all *ledgers, results *table) *player {
 	p := &player{t: t, file: tr.name, stage: s, table: results, kinds: map[string]string{}}
-	dir, stamps := t.TempDir(), map[uint64]int64{}
+	from := replayed{dir: t.TempDir(), stamps: map[uint64]int64{}}
 	if s.ledger != "" {
-		dir, stamps = all.copyOf(t, s.ledger)
+		from = all.copyOf(t, s.ledger)
 	}
-	p.node = openNode(t, cmp.Or(s.ledger, chainOf(tr.name)), max(1, s.nodes), dir, stamps)
+	p.node = openNode(t, cmp.Or(s.ledger, chainOf(tr.name)), max(1, s.nodes), from.dir, from.stamps)
 	p.compare = newComparer(p.node)
-	if s.ledger != "" {
-		_, blocks := golden.SupportingLedger(t, s.ledger)
-		for _, block := range blocks {
-			p.compare.learn(string(block.Response))
-		}
+	for _, block := range from.blocks {
+		p.compare.learn(string(block.Response))
 	}
 	return p
 }

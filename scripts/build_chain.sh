@@ -293,6 +293,7 @@ fill() {
 fill SM_CRYPTO="$gm" GROUP="$group" CHAIN="$chain" VERSION="$version" AUTH="$auth" ADMIN="$admin" SEALERS="$(cat "$sealers")" \
     <"$templates/config.genesis" >"$work/config.genesis"
 
+running=$(cat "$templates/running.sh") # how a script finds the process of its node
 for host in $hosts; do
     ip=${host%%:*}
     count=${host#*:}
@@ -310,7 +311,8 @@ for host in $hosts; do
         fill LISTEN_IP="$listen" P2P_PORT=$((p2p_start + i)) RPC_PORT=$((rpc_start + i)) \
             WEB3_PORT=$((8545 + i)) <"$templates/config.ini" >"$node_dir/config.ini"
         say "{\"nodes\":[${addresses#,}]}" >"$node_dir/nodes.json"
-        cp -- "$templates/$kind/start.sh" "$templates/stop.sh" "$node_dir"
+        fill RUNNING="$running" <"$templates/$kind/start.sh" >"$node_dir/start.sh"
+        fill RUNNING="$running" <"$templates/stop.sh" >"$node_dir/stop.sh"
         chmod 755 "$node_dir/start.sh" "$node_dir/stop.sh"
         i=$((i + 1))
     done

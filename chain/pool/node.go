@@ -17,8 +17,8 @@ var (
 	errEnded      = errors.New("the connection ended")
 )
 
-// node is one node with its connections. It is online while one of them stands.
-type node struct {
+// Node is one node with its connections. It is online while one of them stands.
+type Node struct {
 	pool  *Pool
 	name  string
 	slots []*slot
@@ -32,7 +32,7 @@ type node struct {
 
 // slot is the place of one connection. Its goroutine dials and dials again.
 type slot struct {
-	node     *node
+	node     *Node
 	inFlight atomic.Int64
 
 	mu   sync.Mutex
@@ -60,7 +60,7 @@ func (p *Pool) Nodes() []NodeStatus {
 	return out
 }
 
-func (n *node) status() NodeStatus {
+func (n *Node) status() NodeStatus {
 	n.mu.Lock()
 	s := NodeStatus{Node: n.name, Online: n.up > 0, Connections: n.up, Since: n.since}
 	if n.lastErr != nil {
@@ -69,8 +69,8 @@ func (n *node) status() NodeStatus {
 	n.mu.Unlock()
 	for _, slot := range n.slots {
 		s.InFlight += int(slot.inFlight.Load())
-		if c := slot.candidate(); c != nil {
-			s.Head = max(s.Head, c.head.Number)
+		if _, head, ok := slot.look(); ok {
+			s.Head = max(s.Head, head.Number)
 		}
 	}
 	return s
@@ -180,7 +180,7 @@ func (s *slot) hold(ctx context.Context, conn Conn) {
 }
 
 // connected counts a new connection.
-func (n *node) connected() {
+func (n *Node) connected() {
 	n.mu.Lock()
 	n.up++
 	first := n.up == 1
@@ -198,7 +198,7 @@ func (n *node) connected() {
 }
 
 // disconnected counts the end of a connection.
-func (n *node) disconnected(err error, stopping bool) {
+func (n *Node) disconnected(err error, stopping bool) {
 	n.mu.Lock()
 	n.up--
 	n.lastErr = err
@@ -215,7 +215,7 @@ func (n *node) disconnected(err error, stopping bool) {
 
 // failed notes a dial that failed. While the node is offline each new reason is
 // logged once.
-func (n *node) failed(err error) {
+func (n *Node) failed(err error) {
 	n.mu.Lock()
 	n.lastErr = err
 	tell := n.up == 0 && n.told != err.Error()
@@ -227,78 +227,4 @@ func (n *node) failed(err error) {
 		n.pool.log.Warn("node cannot be reached", "node", n.name, "error", err)
 	}
 	n.pool.announce()
-}
-
-// candidate is a connection that can be leased, and the head it knew when looked at.
-type candidate struct {
-	*slot
-	conn Conn
-	head chain.Head
-}
-
-func (s *slot) candidate() *candidate {
-	s.mu.Lock()
-	conn := s.conn
-	s.mu.Unlock()
-	if conn == nil {
-		return nil
-	}
-	head, err := conn.Head(context.Background())
-	if err != nil {
-		return nil // it has just ended
-	}
-	return &candidate{slot: s, conn: conn, head: head}
-}
-
-// lease counts a request on its connection while it lasts.
-func lease[T any](c *candidate, ask func(Conn) (T, error)) (T, error) {
-	c.inFlight.Add(1)
-	defer c.inFlight.Add(-1)
-	return ask(c.conn)
-}
-
-// online gives all connections that stand, without those of one node.
-func (p *Pool) online(without *node) []*candidate {
-	var out []*candidate
-	for _, n := range p.nodes {
-		if n == without {
-			continue
-		}
-		for _, s := range n.slots {
-			if c := s.candidate(); c != nil {
-				out = append(out, c)
-			}
-		}
-	}
-	return out
-}
-
-// maxLag is how many blocks a node may be behind the highest and still be asked:
-// notifications of one block reach us at slightly different times.
-const maxLag = 1
-
-// choose gives the connection with the fewest requests in flight: on the
-// preferred node if it is online, else on nodes at the head. Nil when there is
-// none.
-func (p *Pool) choose(preferred string, without *node) *candidate {
-	all := p.online(without)
-	var highest uint64
-	for _, c := range all {
-		highest = max(highest, c.head.Number)
-	}
-	var best, wanted *candidate
-	start := rand.IntN(max(len(all), 1)) // so that equals share the work
-	for i := range all {
-		c := all[(start+i)%len(all)]
-		if c.node.name == preferred && (wanted == nil || c.inFlight.Load() < wanted.inFlight.Load()) {
-			wanted = c
-		}
-		if c.head.Number+maxLag >= highest && (best == nil || c.inFlight.Load() < best.inFlight.Load()) {
-			best = c
-		}
-	}
-	if wanted != nil {
-		return wanted
-	}
-	return best
 }

@@ -1,9 +1,9 @@
-// Package pool keeps connections to several nodes of one target and makes them
-// look like one: it dials and dials again, chooses a connection for each request,
-// and asks two nodes where the word of one is not enough.
+// Package pool keeps connections to the nodes of one target and lends them: it
+// dials and dials again, watches how each node does, and says which node is best
+// asked.
 //
-// It never knows a wire protocol, which the given dialler does, and never signs,
-// limits or retries beyond one other node for a read.
+// It never knows a wire protocol, which the given dialler does, and never makes a
+// request of its users itself: limits, retries and deadlines are package guard's.
 package pool
 
 import (
@@ -13,8 +13,6 @@ import (
 	"log/slog"
 	"sync"
 	"time"
-
-	"github.com/ethereum/go-ethereum/common"
 
 	"github.com/bcosgate/bcosgate/chain"
 )
@@ -58,17 +56,15 @@ type Config struct {
 	Logger *slog.Logger // nil logs nothing
 }
 
-// Pool is a set of connections to the nodes of one target. It has all the
-// abilities of package chain. Its methods are safe for concurrent use, also
-// before Start and after Stop, when no node is online.
+// Pool is a set of connections to the nodes of one target. Its methods are safe
+// for concurrent use, also before Start and after Stop, when no node is online.
 //
-// Errors have the kinds of the connections. Without a usable node they are
-// KindUnavailable, sent no, and name each node with its last error.
+// Without a usable node errors are KindUnavailable, sent no, and name each node
+// with its last error.
 type Pool struct {
 	cfg   Config
 	log   *slog.Logger
-	nodes []*node
-	sends affinity
+	nodes []*Node
 
 	mu       sync.Mutex
 	started  bool
@@ -77,17 +73,6 @@ type Pool struct {
 	identity *chain.Identity // of the first node that came online; the others must have the same
 	wg       sync.WaitGroup
 }
-
-var _ interface {
-	chain.HeadReader
-	chain.Caller
-	chain.Sender
-	chain.ReceiptReader
-	chain.BlockReader
-	chain.CodeReader
-	chain.Identifier
-	chain.AbsenceProver
-} = (*Pool)(nil)
 
 // New makes a pool; it dials nothing yet.
 func New(cfg Config) (*Pool, error) {
@@ -119,7 +104,7 @@ func New(cfg Config) (*Pool, error) {
 			return nil, fmt.Errorf("pool: target %q names node %q twice or empty", cfg.Target.Name, name)
 		}
 		seen[name] = true
-		n := &node{pool: p, name: name, since: time.Now(), lastErr: errNotDialled}
+		n := &Node{pool: p, name: name, since: time.Now(), lastErr: errNotDialled}
 		for range cfg.ConnsPerNode {
 			n.slots = append(n.slots, &slot{node: n})
 		}
@@ -127,6 +112,9 @@ func New(cfg Config) (*Pool, error) {
 	}
 	return p, nil
 }
+
+// Target is what the pool's nodes serve.
+func (p *Pool) Target() chain.Target { return p.cfg.Target }
 
 // Start begins to dial all nodes, for ever until Stop, and returns at once. The
 // end of ctx is a Stop that does not wait.
@@ -176,7 +164,7 @@ func (p *Pool) WaitReady(ctx context.Context) error {
 		p.mu.Lock()
 		changed := p.changed
 		p.mu.Unlock()
-		if len(p.online(nil)) > 0 {
+		if _, err := p.Choose(Want{}); err == nil {
 			return nil
 		}
 		select {
@@ -214,14 +202,15 @@ func (p *Pool) agree(id chain.Identity) error {
 // Head is the highest head that any online node told.
 func (p *Pool) Head(context.Context) (chain.Head, error) {
 	var best chain.Head
-	leases := p.online(nil)
-	if len(leases) == 0 {
-		return best, p.unavailable("head", nil)
-	}
-	for _, c := range leases {
-		if best.At.IsZero() || c.head.Number > best.Number || c.head.Number == best.Number && c.head.At.After(best.At) {
-			best = c.head
+	for _, n := range p.nodes {
+		for _, slot := range n.slots {
+			if _, h, ok := slot.look(); ok && (best.At.IsZero() || h.Number > best.Number || h.Number == best.Number && h.At.After(best.At)) {
+				best = h
+			}
 		}
+	}
+	if best.At.IsZero() {
+		return best, p.unavailable("head", nil)
 	}
 	return best, nil
 }
@@ -236,75 +225,6 @@ func (p *Pool) Identity(context.Context) (chain.Identity, error) {
 		return chain.Identity{}, p.unavailable("identity", nil)
 	}
 	return *id, nil
-}
-
-// Call reads on a node at the head.
-func (p *Pool) Call(ctx context.Context, msg chain.CallMsg) (chain.CallResult, error) {
-	return read(p, "call", func(c Conn) (chain.CallResult, error) { return c.Call(ctx, msg) })
-}
-
-// Receipt asks one node at the head.
-func (p *Pool) Receipt(ctx context.Context, tx common.Hash) (chain.Receipt, error) {
-	return read(p, "receipt", func(c Conn) (chain.Receipt, error) { return c.Receipt(ctx, tx) })
-}
-
-// Block asks one node at the head.
-func (p *Pool) Block(ctx context.Context, number uint64) (chain.Block, error) {
-	return read(p, "block", func(c Conn) (chain.Block, error) { return c.Block(ctx, number) })
-}
-
-// Code asks one node at the head.
-func (p *Pool) Code(ctx context.Context, addr common.Address) ([]byte, error) {
-	return read(p, "code", func(c Conn) ([]byte, error) { return c.Code(ctx, addr) })
-}
-
-// read asks one node, and once another when the connection broke; another
-// connection of the same node when there is no other.
-func read[T any](p *Pool, op string, ask func(Conn) (T, error)) (T, error) {
-	var none T
-	first := p.choose("", nil)
-	if first == nil {
-		return none, p.unavailable(op, nil)
-	}
-	result, err := lease(first, ask)
-	if !chain.Is(err, chain.KindUnavailable) {
-		return result, err
-	}
-	second := p.choose("", first.node)
-	if second == nil {
-		second = p.choose("", nil)
-	}
-	if second == nil || second.conn == first.conn {
-		return none, err
-	}
-	return lease(second, ask)
-}
-
-// Send sends to one node and waits. The same bytes sent again go to the node
-// that had them first while it is online: a node of 3.16 answers 10004 for what
-// it knows from a peer (protocol §5.5), although nobody waits there. Another node
-// is tried once, and only when nothing was sent to the first.
-func (p *Pool) Send(ctx context.Context, tx chain.SignedTx) (chain.Receipt, error) {
-	first := p.choose(p.sends.node(tx.Hash), nil)
-	if first == nil {
-		return chain.Receipt{}, p.unavailable("send", nil)
-	}
-	send := func(c *candidate) (chain.Receipt, error) {
-		p.sends.remember(tx.Hash, c.node.name)
-		return lease(c, func(conn Conn) (chain.Receipt, error) { return conn.Send(ctx, tx) })
-	}
-	receipt, err := send(first)
-	if !chain.Unsent(err) || !chain.Is(err, chain.KindUnavailable) {
-		return receipt, err
-	}
-	second := p.choose("", first.node)
-	if second == nil {
-		second = p.choose("", nil)
-	}
-	if second == nil || second.conn == first.conn {
-		return receipt, err
-	}
-	return send(second)
 }
 
 // unavailable is the error without a usable node.

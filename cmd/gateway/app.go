@@ -219,7 +219,7 @@ func advised(err error) error {
 func apiTargets(targets []assemble.Target) []gateway.Target {
 	list := make([]gateway.Target, len(targets))
 	for i, t := range targets {
-		list[i] = gateway.Target{Info: t.Info, Chain: t.Pool, Nodes: func() []gateway.Node {
+		list[i] = gateway.Target{Info: t.Info, Chain: t.Guard, Nodes: func() []gateway.Node {
 			nodes := t.Pool.Nodes()
 			shown := make([]gateway.Node, len(nodes))
 			for i, n := range nodes {

@@ -34,6 +34,8 @@ var mayImport = map[string][]string{
 	"chain/fisco/proof":  {"chain", "chain/fisco/result", "chain/fisco/suite", "chain/fisco/tars", "chain/fisco/tx"},
 	"chain/fisco/system": {"chain", "chain/fisco/suite", "contracts"},
 	"chain/pool":         {"chain"},
+	"chain/guard":        {"chain", "chain/pool"},
+	"chain/chaintest":    {"chain"}, // for tests only
 	"contracts":          {"chain", "internal/exactjson"},
 	"batch":              {"chain", "contracts"},
 	"batch/rows":         {"internal/exactjson"},

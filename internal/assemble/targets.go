@@ -13,6 +13,7 @@ import (
 	"github.com/bcosgate/bcosgate/chain/fisco"
 	"github.com/bcosgate/bcosgate/chain/fisco/suite"
 	"github.com/bcosgate/bcosgate/chain/fisco/tx"
+	"github.com/bcosgate/bcosgate/chain/guard"
 	"github.com/bcosgate/bcosgate/chain/pool"
 	"github.com/bcosgate/bcosgate/configs"
 )
@@ -20,7 +21,8 @@ import (
 // Target is one target with its connections. Its pool is not started.
 type Target struct {
 	batch.Target
-	Pool *pool.Pool // is also Target.Chain
+	Pool  *pool.Pool
+	Guard *guard.Guard // makes the calls over the pool; it is also Target.Chain
 }
 
 // Targets reads the TLS files and builds pools and signers for every target of
@@ -64,13 +66,17 @@ func newTarget(c configs.Target, accounts []Account, log *slog.Logger) (Target, 
 	if err != nil {
 		return Target{}, err
 	}
+	calls, err := guard.New(guard.Config{Logger: log}, conns)
+	if err != nil {
+		return Target{}, err
+	}
 	signers := make(map[string]chain.Signer, len(accounts))
 	for _, a := range accounts {
 		signers[a.Name] = tx.NewSigner(a.key, c.Chain, c.Group)
 	}
-	return Target{Pool: conns, Target: batch.Target{
+	return Target{Pool: conns, Guard: calls, Target: batch.Target{
 		Info:           info,
-		Chain:          conns,
+		Chain:          calls,
 		Accounts:       signers,
 		DefaultAccount: c.Account,
 		Limits:         batch.Limits{Rate: c.Limits.Rate, Burst: c.Limits.Burst, InFlight: c.Limits.InFlight},

@@ -1,4 +1,4 @@
-package pool
+package guard
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bcosgate/bcosgate/chain"
+	"github.com/bcosgate/bcosgate/chain/chaintest"
 )
 
 func TestProveAbsent(t *testing.T) {
@@ -48,21 +49,27 @@ func TestProveAbsent(t *testing.T) {
 			for n := range c.nodes {
 				names = append(names, n)
 			}
-			fake := newFakeChain(names...)
+			fake := chaintest.New(names...)
 			for n, s := range c.nodes {
-				node := fake.nodes[n]
-				node.head = s.head
-				if s.receipt != 0 {
-					node.receipts[tx] = s.receipt
-				}
-				if s.down {
-					node.down = errRefused
-				}
-				if s.broken {
-					node.onReceipt = func() error { return &chain.Error{Kind: chain.KindNode, Msg: "storage"} }
-				}
+				fake.Set(n, func(node *chaintest.Node) {
+					node.Head = s.head
+					if s.receipt != 0 {
+						node.Receipts[tx] = s.receipt
+					}
+					if s.down {
+						node.Down = chaintest.Refused
+					}
+					if s.broken {
+						node.Ask = func(_ context.Context, op string) error {
+							if op == "receipt" {
+								return &chain.Error{Kind: chain.KindNode, Msg: "storage"}
+							}
+							return nil
+						}
+					}
+				})
 			}
-			p := startPool(t, fake)
+			p, _ := start(t, fake, names, Config{})
 			synctest.Wait()
 			proof, err := p.ProveAbsent(t.Context(), tx, limit)
 			require.Equal(t, c.kind, chain.KindOf(err), "%s: %v", name, err)
@@ -85,30 +92,28 @@ func TestProveAbsent(t *testing.T) {
 func TestWitnessesAreAskedForTheirHeadFirst(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := newFakeChain("a:1", "b:1")
-		c.set(func(n map[string]*fakeNode) { n["a:1"].head, n["b:1"].head = 900, 900 })
-		p := startPool(t, c)
+		c := chaintest.New("a:1", "b:1")
+		c.SetAll(func(n *chaintest.Node) { n.Head = 900 })
+		p, _ := start(t, c, []string{"a:1", "b:1"}, Config{})
 		synctest.Wait()
 		_, err := p.ProveAbsent(t.Context(), common.Hash{}, 100)
 		require.NoError(t, err)
-		require.Equal(t, []string{"number", "receipt"}, c.nodes["a:1"].asked)
-		require.Equal(t, []string{"number", "receipt"}, c.nodes["b:1"].asked)
+		for _, name := range []string{"a:1", "b:1"} {
+			asked := c.Asked(name)
+			require.Equal(t, []string{"number", "receipt"}, asked[len(asked)-2:])
+		}
 	})
 }
 
 func TestProveAbsentEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := newFakeChain("a:1", "b:1")
+		c := chaintest.New("a:1", "b:1")
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		for _, n := range c.nodes {
-			n.onReceipt = func() error {
-				<-ctx.Done()
-				return &chain.Error{Kind: chain.KindTimeout, Err: ctx.Err()}
-			}
-		}
-		p := startPool(t, c)
+		p, _ := start(t, c, []string{"a:1", "b:1"}, Config{})
+		synctest.Wait()
+		c.SetAll(func(n *chaintest.Node) { n.Ask = chaintest.Hang })
 		synctest.Wait()
 		_, err := p.ProveAbsent(ctx, common.Hash{}, 1)
 		require.True(t, chain.Is(err, chain.KindTimeout))

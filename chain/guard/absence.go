@@ -1,4 +1,4 @@
-package pool
+package guard
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 
 	"github.com/bcosgate/bcosgate/chain"
+	"github.com/bcosgate/bcosgate/chain/pool"
 )
 
 const (
@@ -27,74 +28,72 @@ const (
 // transaction may still land, KindUnavailable when fewer nodes than needed can be
 // asked. A chain without traffic makes no blocks, so KindPending may last until
 // something else is sent; sending the same bytes again meanwhile is always safe.
-func (p *Pool) ProveAbsent(ctx context.Context, tx common.Hash, blockLimit uint64) (chain.Absence, error) {
+func (g *Guard) ProveAbsent(ctx context.Context, tx common.Hash, blockLimit uint64) (chain.Absence, error) {
 	const op = "proveAbsent"
-	needed := min(witnesses, len(p.nodes))
+	needed := min(witnesses, len(g.pool.Nodes()))
 	proof := chain.Absence{Hash: tx}
 	pending := ""
-	asked := map[*node]bool{}
+	var asked []string
 	var lastErr error
 	for answered := 0; answered < needed; {
-		witness := p.witness(asked)
-		if witness == nil {
+		witness, err := g.pool.Choose(pool.Want{Skip: asked, MinHead: blockLimit + absenceMargin + 1})
+		if err != nil {
+			if lastErr == nil {
+				lastErr = err
+			}
 			break
 		}
-		asked[witness.node] = true
-		head, found, err := lookAt(ctx, witness, tx)
+		asked = append(asked, witness.Name())
+		head, found, err := g.lookAt(ctx, witness.Name(), tx)
 		switch {
 		case err != nil && ctx.Err() != nil:
 			return chain.Absence{}, err
 		case err != nil:
 			lastErr = err
 		case found != nil:
-			return chain.Absence{}, &chain.Error{Kind: chain.KindExists, Sent: chain.SentYes, Op: op, Node: witness.node.name,
+			return chain.Absence{}, &chain.Error{Kind: chain.KindExists, Sent: chain.SentYes, Op: op, Node: witness.Name(),
 				Msg: fmt.Sprintf("transaction %s is in block %d", tx, found.BlockNumber)}
 		case head <= blockLimit || head-blockLimit <= absenceMargin:
 			answered++
-			pending = fmt.Sprintf("block %d at %s; it may land up to block %d, and is certainly dead from block %d on", head, witness.node.name, blockLimit, blockLimit+absenceMargin+1)
+			pending = fmt.Sprintf("block %d at %s; it may land up to block %d, and is certainly dead from block %d on", head, witness.Name(), blockLimit, blockLimit+absenceMargin+1)
 		default:
 			answered++
-			proof.Witnesses = append(proof.Witnesses, witness.node.name)
+			proof.Witnesses = append(proof.Witnesses, witness.Name())
 			if len(proof.Witnesses) == 1 || head < proof.Head {
 				proof.Head = head
 			}
 		}
 	}
 	switch {
-	case len(proof.Witnesses) >= needed:
+	case needed > 0 && len(proof.Witnesses) >= needed:
 		return proof, nil
 	case pending != "":
 		return chain.Absence{}, &chain.Error{Kind: chain.KindPending, Sent: chain.SentMaybe, Op: op, Msg: pending}
 	}
 	return chain.Absence{}, &chain.Error{Kind: chain.KindUnavailable, Sent: chain.SentMaybe, Op: op, Err: lastErr,
-		Msg: fmt.Sprintf("%d of the %d nodes needed could be asked: %s", len(proof.Witnesses), needed, p.problems())}
+		Msg: fmt.Sprintf("%d of the %d nodes needed could be asked", len(proof.Witnesses), needed)}
 }
 
 // lookAt asks one node for its head first and for the receipt then, so that the
-// receipt was missing at a time when the head was already there.
-func lookAt(ctx context.Context, w *candidate, tx common.Hash) (head uint64, found *chain.Receipt, err error) {
-	head, err = lease(w, func(c Conn) (uint64, error) { return c.BlockNumber(ctx) })
+// receipt was missing at a time when the head was already there. Neither is
+// retried: another node is another witness.
+func (g *Guard) lookAt(ctx context.Context, node string, tx common.Hash) (head uint64, found *chain.Receipt, err error) {
+	ask := func(op string, what func(context.Context, pool.Conn) (any, error)) (any, error) {
+		r := request{op: op, class: Query, log: chain.CallLogOf(ctx), want: pool.Want{Node: node}}
+		r.ask = func(ctx context.Context, l pool.Lease) (any, error) { return what(ctx, l.Conn()) }
+		return g.attempt(ctx, &r)
+	}
+	number, err := ask("blockNumber", func(ctx context.Context, c pool.Conn) (any, error) { return c.BlockNumber(ctx) })
 	if err != nil {
 		return 0, nil, err
 	}
-	receipt, err := lease(w, func(c Conn) (chain.Receipt, error) { return c.Receipt(ctx, tx) })
+	receipt, err := ask("receipt", func(ctx context.Context, c pool.Conn) (any, error) { return c.Receipt(ctx, tx) })
 	switch {
 	case err == nil:
-		return head, &receipt, nil
+		r := receipt.(chain.Receipt)
+		return number.(uint64), &r, nil
 	case chain.Is(err, chain.KindNotFound):
-		return head, nil, nil
+		return number.(uint64), nil, nil
 	}
 	return 0, nil, err
-}
-
-// witness gives a connection to a node that was not asked yet, the highest head
-// first.
-func (p *Pool) witness(asked map[*node]bool) *candidate {
-	var best *candidate
-	for _, c := range p.online(nil) {
-		if !asked[c.node] && (best == nil || c.head.Number > best.head.Number) {
-			best = c
-		}
-	}
-	return best
 }

@@ -1,4 +1,4 @@
-package pool_test
+package guard_test
 
 import (
 	"context"
@@ -14,12 +14,13 @@ import (
 	"github.com/bcosgate/bcosgate/chain/fisco"
 	"github.com/bcosgate/bcosgate/chain/fisco/suite"
 	"github.com/bcosgate/bcosgate/chain/fisco/tx"
+	"github.com/bcosgate/bcosgate/chain/guard"
 	"github.com/bcosgate/bcosgate/chain/pool"
 	"github.com/bcosgate/bcosgate/contracts"
 	"github.com/bcosgate/bcosgate/internal/testkit"
 )
 
-func startPool(t *testing.T, d *testkit.Devnet) *pool.Pool {
+func startPool(t *testing.T, d *testkit.Devnet) (*pool.Pool, *guard.Guard) {
 	t.Helper()
 	client := d.ClientTLS(t)
 	p, err := pool.New(pool.Config{
@@ -36,7 +37,9 @@ func startPool(t *testing.T, d *testkit.Devnet) *pool.Pool {
 	require.NoError(t, err)
 	require.NoError(t, p.Start(context.Background()))
 	t.Cleanup(func() { require.NoError(t, p.Stop(context.Background())) })
-	return p
+	g, err := guard.New(guard.Config{}, p)
+	require.NoError(t, err)
+	return p, g
 }
 
 // The whole way: keys, transactions, TLS, WebSocket, pool, and a chain that
@@ -46,13 +49,13 @@ func TestEndToEnd(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	d := testkit.NewDevnet(t, 3, -1).Serve()
-	p := startPool(t, d)
+	p, g := startPool(t, d)
 	require.NoError(t, p.WaitReady(ctx))
 
-	id, err := p.Identity(ctx)
+	id, err := g.Identity(ctx)
 	require.NoError(t, err)
 	require.Equal(t, chain.Identity{ChainID: "chain0", Group: "group0", Genesis: d.Chain.GenesisHash()}, id)
-	genesis, err := p.Block(ctx, 0)
+	genesis, err := g.Block(ctx, 0)
 	require.NoError(t, err)
 	require.Equal(t, d.Chain.GenesisHash(), genesis.Hash)
 
@@ -75,13 +78,13 @@ func TestEndToEnd(t *testing.T) {
 	}
 
 	// Deploy, and read the code back.
-	deployed, err := p.Send(ctx, sign(chain.Intent{Input: evidence.Bytecode, ABI: evidence.ABI.JSON()}, "deploy", 500))
+	deployed, err := g.Send(ctx, sign(chain.Intent{Input: evidence.Bytecode, ABI: evidence.ABI.JSON()}, "deploy", 500))
 	require.NoError(t, err)
 	require.True(t, deployed.Succeeded)
 	require.NotNil(t, deployed.Contract)
 	require.Nil(t, deployed.To)
 	address := *deployed.Contract
-	code, err := p.Code(ctx, address)
+	code, err := g.Code(ctx, address)
 	require.NoError(t, err)
 	require.NotEmpty(t, code)
 
@@ -91,12 +94,12 @@ func TestEndToEnd(t *testing.T) {
 	for i := range n {
 		tx := sign(intent(address, common.BigToHash(common.Big32).Hex()[:62]+fmt.Sprintf("%04x", i), "text"), fmt.Sprint(i), 500)
 		wg.Go(func() {
-			receipt, err := p.Send(ctx, tx)
+			receipt, err := g.Send(ctx, tx)
 			if err != nil || !receipt.Succeeded || len(receipt.Logs) != 1 || receipt.From != signer.Address() {
 				t.Errorf("transaction %d: %v, %+v", i, err, receipt)
 				return
 			}
-			again, err := p.Receipt(ctx, tx.Hash)
+			again, err := g.Receipt(ctx, tx.Hash)
 			if err != nil || again.BlockNumber != receipt.BlockNumber {
 				t.Errorf("receipt %d: %v", i, err)
 			}
@@ -106,38 +109,38 @@ func TestEndToEnd(t *testing.T) {
 
 	// A revert is a result, and so is that of a call.
 	twice := sign(intent(address, common.BigToHash(common.Big32).Hex()[:62]+"0000", "again"), "twice", 500)
-	reverted, err := p.Send(ctx, twice)
+	reverted, err := g.Send(ctx, twice)
 	require.NoError(t, err)
 	require.False(t, reverted.Succeeded)
 	require.Equal(t, "RevertInstruction", reverted.StatusName)
-	called, err := p.Call(ctx, chain.CallMsg{To: address, Input: intent(address, common.BigToHash(common.Big32).Hex()[:62]+"0000", "again").Input})
+	called, err := g.Call(ctx, chain.CallMsg{To: address, Input: intent(address, common.BigToHash(common.Big32).Hex()[:62]+"0000", "again").Input})
 	require.NoError(t, err)
 	require.Equal(t, 16, called.Status)
 	require.Equal(t, reverted.Output, called.Output)
 
 	// The same bytes again are known by their nonce, and are not executed again.
-	_, err = p.Send(ctx, twice)
+	_, err = g.Send(ctx, twice)
 	require.True(t, chain.Is(err, chain.KindNonceUsed), "%v", err)
 
 	// A block limit that is too far ahead, or past.
 	for _, limit := range []uint64{1, 100000} {
-		_, err = p.Send(ctx, sign(intent(address, common.MaxHash.Hex(), "x"), fmt.Sprint("limit", limit), limit))
+		_, err = g.Send(ctx, sign(intent(address, common.MaxHash.Hex(), "x"), fmt.Sprint("limit", limit), limit))
 		require.True(t, chain.Is(err, chain.KindExpired), "%v", err)
 	}
 
 	// What was never sent is absent once the head is past its limit, not before.
-	head, err := p.Head(ctx)
+	head, err := g.Head(ctx)
 	require.NoError(t, err)
 	lost := sign(intent(address, common.MaxHash.Hex(), "lost"), "lost", head.Number+1)
-	_, err = p.ProveAbsent(ctx, lost.Hash, lost.Terms.BlockLimit)
+	_, err = g.ProveAbsent(ctx, lost.Hash, lost.Terms.BlockLimit)
 	require.True(t, chain.Is(err, chain.KindPending), "%v", err)
-	_, err = p.ProveAbsent(ctx, twice.Hash, twice.Terms.BlockLimit)
+	_, err = g.ProveAbsent(ctx, twice.Hash, twice.Terms.BlockLimit)
 	require.True(t, chain.Is(err, chain.KindExists), "%v", err)
 	for i := range 4 {
-		_, err = p.Send(ctx, sign(intent(address, common.MaxHash.Hex(), "block"), fmt.Sprint("block", i), 500))
+		_, err = g.Send(ctx, sign(intent(address, common.MaxHash.Hex(), "block"), fmt.Sprint("block", i), 500))
 		require.NoError(t, err)
 	}
-	proof, err := p.ProveAbsent(ctx, lost.Hash, lost.Terms.BlockLimit)
+	proof, err := g.ProveAbsent(ctx, lost.Hash, lost.Terms.BlockLimit)
 	require.NoError(t, err)
 	require.Len(t, proof.Witnesses, 2)
 	require.Greater(t, proof.Head, lost.Terms.BlockLimit+2)
@@ -146,10 +149,10 @@ func TestEndToEnd(t *testing.T) {
 	require.NoError(t, d.Endpoints[0].Stop(ctx))
 	require.NoError(t, d.Endpoints[1].Stop(ctx))
 	require.Eventually(t, func() bool { return !p.Nodes()[0].Online && !p.Nodes()[1].Online }, 20*time.Second, time.Millisecond)
-	receipt, err := p.Send(ctx, sign(intent(address, common.MaxHash.Hex()[:64]+"00", "after"), "after", 500))
+	receipt, err := g.Send(ctx, sign(intent(address, common.MaxHash.Hex()[:64]+"00", "after"), "after", 500))
 	require.NoError(t, err)
 	require.True(t, receipt.Succeeded)
-	_, err = p.ProveAbsent(ctx, lost.Hash, lost.Terms.BlockLimit)
+	_, err = g.ProveAbsent(ctx, lost.Hash, lost.Terms.BlockLimit)
 	require.True(t, chain.Is(err, chain.KindUnavailable), "the word of one of three nodes is not enough: %v", err)
 	require.Contains(t, p.Nodes()[0].Error, d.Nodes[0])
 }

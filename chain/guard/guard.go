@@ -1,0 +1,68 @@
+package guard
+
+import (
+	"errors"
+	"log/slog"
+	"sync"
+
+	"github.com/bcosgate/bcosgate/chain"
+	"github.com/bcosgate/bcosgate/chain/pool"
+)
+
+// Guard makes the calls of one target under policies. It has all the abilities of
+// package chain. Its methods are safe for concurrent use; errors are *chain.Error,
+// or those of a context that ended before anything was tried.
+type Guard struct {
+	cfg    Config
+	target string
+	pool   *pool.Pool
+	log    *slog.Logger
+
+	call    handler // a whole call
+	attempt handler // one attempt of it, with its own deadline and permits
+
+	sends affinity
+	floor floor
+
+	mu    sync.RWMutex
+	nodes map[string]*node // what is known of each node, by name
+}
+
+var _ interface {
+	chain.HeadReader
+	chain.Caller
+	chain.Sender
+	chain.ReceiptReader
+	chain.BlockReader
+	chain.CodeReader
+	chain.Identifier
+	chain.AbsenceProver
+} = (*Guard)(nil)
+
+// New puts the policies around the calls to the nodes of a pool. It starts
+// nothing; the pool is the caller's, to start and to stop.
+func New(cfg Config, p *pool.Pool) (*Guard, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	cfg.setDefaults()
+	target := p.Target().Name
+	g := &Guard{cfg: cfg, target: target, pool: p, log: cfg.Logger.With("target", target), nodes: map[string]*node{}}
+	b := newBudget(cfg.RetryShare)
+
+	h := g.onNode(g.lease)
+	h = inFlight(&g.cfg, target, h)
+	h = rated(&g.cfg, target, h)
+	h = deadline(&g.cfg, h)
+	h = g.observeAttempt(h)
+	g.attempt = h
+	h = g.retry(b, h)
+	h = g.observe(h)
+	g.call = h
+	return g, nil
+}
+
+// Validate lists everything that is wrong with the configuration.
+func (c Config) Validate() error {
+	return errors.Join(c.Query.validate(Query), c.Write.validate(Write))
+}

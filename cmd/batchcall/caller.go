@@ -67,7 +67,7 @@ func (l *localCaller) Call(ctx context.Context, c call) (client.CallResult, erro
 	if err != nil {
 		return client.CallResult{}, fmt.Errorf("%s: %w", method.Signature(), err)
 	}
-	answer, err := l.targets[0].Pool.Call(ctx, chain.CallMsg{From: c.from, To: to, Input: input})
+	answer, err := l.targets[0].Guard.Call(ctx, chain.CallMsg{From: c.from, To: to, Input: input})
 	if err != nil {
 		return client.CallResult{}, err
 	}

@@ -69,7 +69,7 @@ func (w *world) gateway(t *testing.T, token string) (plain, secured *httptest.Se
 
 	handler, err := gateway.New(gateway.Config{
 		Version: "test", Engine: engine, Logger: log,
-		Targets: []gateway.Target{{Info: targets[0].Info, Chain: targets[0].Pool, Nodes: func() []gateway.Node { return nil }}},
+		Targets: []gateway.Target{{Info: targets[0].Info, Chain: targets[0].Guard, Nodes: func() []gateway.Node { return nil }}},
 		Tokens:  []gateway.Token{gateway.NewToken("test", token)},
 	})
 	require.NoError(t, err)

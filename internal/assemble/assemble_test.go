@@ -126,7 +126,7 @@ func TestTargetsAreThoseOfTheConfiguration(t *testing.T) {
 	require.Equal(t, 5.0, got[0].Limits.Rate)
 	require.Equal(t, 6, got[0].Limits.Burst)
 	require.Equal(t, 7, got[0].Limits.InFlight)
-	require.Same(t, list[0].Pool, got[0].Chain)
+	require.Same(t, list[0].Guard, got[0].Chain)
 }
 
 func TestStartAndStopWithoutANode(t *testing.T) {

@@ -26,11 +26,13 @@ const (
 	markEvery = 500 * time.Millisecond
 )
 
-// Deadlines of the questions to the chain.
+// Deadlines of the questions to the chain. They are longer than what a target's
+// policies give one attempt (30 s for a write, 10 s for a query), so that an
+// attempt ends by them, is held against its node, and leaves time for another.
 const (
-	sendTimeout  = 30 * time.Second
-	queryTimeout = 10 * time.Second
-	planTimeout  = 30 * time.Second // all questions about a new job together
+	sendTimeout  = 45 * time.Second
+	queryTimeout = 35 * time.Second
+	planTimeout  = 40 * time.Second // all questions about a new job together
 )
 
 // run executes one job from where the store says it is. It ends when the job is

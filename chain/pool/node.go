@@ -39,18 +39,6 @@ type slot struct {
 	conn Conn // nil while there is none
 }
 
-// NodeStatus is what the API shows of a node.
-type NodeStatus struct {
-	Node        string
-	Online      bool
-	Connections int        // that stand
-	Head        uint64     // newest block the node told of; 0 while offline
-	InFlight    int        // requests that wait for answers
-	Since       time.Time  // when it went online or offline
-	Error       string     // the last problem, empty when all connections stand
-	Kind        chain.Kind // of that problem, empty when it has none
-}
-
 // Nodes is the state of all nodes, in the order of the configuration.
 func (p *Pool) Nodes() []NodeStatus {
 	out := make([]NodeStatus, len(p.nodes))

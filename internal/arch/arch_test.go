@@ -61,6 +61,7 @@ var mayImport = map[string][]string{
 	"devchain/conformance": {"devchain/...", "internal/golden"},
 	"internal":             {"chain/...", "contracts", "batch/...", "gateway/...", "certs", "configs"},
 	"internal/arch":        {},
+	"internal/discovery":   {},
 	"internal/testkit":     {"certs", "devchain", "devchain/rpc", "devchain/suite"}, // for tests only
 	"cmd":                  {"chain/...", "contracts", "batch/...", "gateway/...", "certs", "configs", "internal/..."},
 	"cmd/devnode":          {"devchain/...", "certs"}, // the node shares no code with its clients
@@ -78,6 +79,7 @@ var onlyIn = map[string][]string{
 	"github.com/TarsCloud/TarsGo":           {"devchain"},
 	"github.com/ethereum/go-ethereum/core/": {"devchain"},
 	"github.com/spf13/cobra":                {"cmd", "internal"},
+	"go.etcd.io/etcd":                       {"internal/discovery"},
 }
 
 type sourceFile struct {

@@ -76,39 +76,6 @@ type Account struct {
 	Create bool `mapstructure:"create"`
 }
 
-// Target is one group of one chain.
-type Target struct {
-	Name   string    `mapstructure:"name"`
-	Family string    `mapstructure:"family"` // "fisco3", which is also the default
-	Chain  string    `mapstructure:"chain"`  // chain id; default "chain0"
-	Group  string    `mapstructure:"group"`  // group id; default "group0"
-	Nodes  []string  `mapstructure:"nodes"`  // host:port of the RPC ports, at least one
-	TLS    TargetTLS `mapstructure:"tls"`
-	// Account is the default account of transactions. Empty takes the only one there is.
-	Account      string `mapstructure:"account"`
-	Limits       Limits `mapstructure:"limits"`
-	ConnsPerNode int    `mapstructure:"conns_per_node"` // 1 to 64; default 2
-}
-
-// TargetTLS is our identity towards the nodes: either the folder or the three
-// files. After Load the files are always filled in, unless TLS is disabled.
-type TargetTLS struct {
-	Dir  string `mapstructure:"dir" kind:"path"` // has ca.crt, sdk.crt and sdk.key
-	CA   string `mapstructure:"ca" kind:"path"`
-	Cert string `mapstructure:"cert" kind:"path"`
-	Key  string `mapstructure:"key" kind:"path"`
-	// Disabled is for nodes with enable_ssl=false. It has to be said, because
-	// anybody can then read along and answer in the node's name.
-	Disabled bool `mapstructure:"disabled"`
-}
-
-// Limits bound what a target is given. Zero values leave the choice to the engine.
-type Limits struct {
-	Rate     float64 `mapstructure:"rate"`      // transactions a second; 0 is no limit
-	Burst    int     `mapstructure:"burst"`     // transactions at once under the rate; 0 is a twentieth of a second's worth
-	InFlight int     `mapstructure:"in_flight"` // transactions sent and not yet answered; 0 is the engine's default
-}
-
 // Default is what holds for everything that is not set.
 func Default() Config {
 	return Config{
@@ -122,13 +89,6 @@ func Default() Config {
 		Log:   Log{Level: "info", Format: "text"},
 	}
 }
-
-const (
-	defaultFamily       = "fisco3"
-	defaultChain        = "chain0"
-	defaultGroup        = "group0"
-	defaultConnsPerNode = 2
-)
 
 // ByteSize is a number of bytes; in text it may have a unit: 64MiB, 10MB, 4096.
 type ByteSize int64

@@ -13,6 +13,8 @@ import (
 	"github.com/spf13/pflag"
 	"github.com/spf13/viper"
 	"github.com/stretchr/testify/require"
+
+	"github.com/bcosgate/bcosgate/chain/guard"
 )
 
 // allKeys lists every key of the Config; [] stands for the entries of a list.
@@ -82,9 +84,58 @@ func TestExampleFileShowsTheDefaults(t *testing.T) {
 	require.Equal(t, def.HTTP, shown.HTTP)
 
 	target := shown.Targets[0]
-	filled := Config{Accounts: shown.Accounts, Targets: []Target{{Name: target.Name, Nodes: target.Nodes, TLS: target.TLS}}}
+	filled := Config{Accounts: shown.Accounts, Targets: []Target{{
+		Name: target.Name, Nodes: target.Nodes, TLS: target.TLS, Discovery: target.Discovery,
+		Pool: poolDefaults(), Calls: callDefaults(),
+	}}}
 	filled.fill()
 	require.Equal(t, filled.Targets[0], target)
+}
+
+// poolDefaults are those of package pool, which zero values stand for.
+func poolDefaults() Pool {
+	return Pool{MaxConns: 2}
+}
+
+// callDefaults are those of package guard, which zero values stand for.
+func callDefaults() Calls {
+	def := guard.Defaults()
+	policy := func(p guard.Policy) Policy {
+		return Policy{
+			ConnectTimeout: p.ConnectTimeout, AnswerTimeout: p.AnswerTimeout, Retries: p.Retries, BackoffMin: p.BackoffMin, BackoffMax: p.BackoffMax,
+			Rate: p.Rate, Burst: p.Burst, NodeRate: p.NodeRate, NodeBurst: p.NodeBurst, InFlight: p.InFlight,
+			WhenFull: map[bool]string{false: WhenFullWait, true: WhenFullRefuse}[p.Refuse],
+			Breaker:  Breaker{Failures: int(p.Breaker.Failures), Window: int(p.Breaker.Window), OpenFor: p.Breaker.OpenFor, Probes: int(p.Breaker.Probes)},
+		}
+	}
+	return Calls{
+		Query: policy(def.Query), Write: policy(def.Write), RetryShare: def.RetryShare, Hedge: def.Query.Hedge,
+		Cache: Cache{Disabled: def.Cache.Off, Size: ByteSize(def.Cache.MaxBytes), HeadBoundFor: def.Cache.HeadBoundFor},
+	}
+}
+
+// TestExampleFileIsRight: what is commented out is no nonsense either, once one
+// place for nodes and one form of TLS are chosen.
+func TestExampleFileIsRight(t *testing.T) {
+	t.Parallel()
+	shown := Default()
+	require.NoError(t, decode(uncommented(t), &shown))
+	shown.fill()
+	target := shown.Targets[0]
+	target.TLS = TargetTLS{Disabled: true}
+	shown.Targets = nil
+	for i := range 4 {
+		chosen := target
+		chosen.Name = fmt.Sprint("target", i)
+		chosen.Discovery = [...]Discovery{{}, {DNS: target.Discovery.DNS}, {File: target.Discovery.File}, {Etcd: target.Discovery.Etcd}}[i]
+		if i > 0 {
+			chosen.Nodes = nil
+		}
+		shown.Targets = append(shown.Targets, chosen)
+	}
+	found := &problems{noFiles: true}
+	shown.check(found)
+	require.NoError(t, found.err(""))
 }
 
 // TestExampleFileLoads puts the example beside the folders of a chain, as they

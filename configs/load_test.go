@@ -68,7 +68,7 @@ func TestLoadMinimal(t *testing.T) {
 			Dir: filepath.Join(dir, "sdk"), CA: filepath.Join(dir, "sdk", "ca.crt"),
 			Cert: filepath.Join(dir, "sdk", "sdk.crt"), Key: filepath.Join(dir, "sdk", "sdk.key"),
 		},
-		Account: "default", ConnsPerNode: 2,
+		Account: "default",
 	}}
 	require.Equal(t, want, cfg)
 	require.NoError(t, cfg.Validate(), "what was loaded is valid")
@@ -100,9 +100,15 @@ targets:
     tls: {ca: sdk/ca.crt, cert: sdk/sdk.crt, key: sdk/sdk.key}
     account: two
     limits: {rate: 100, burst: 20, in_flight: 64}
-    conns_per_node: 4
+    pool: {max_conns: 4}
+    calls:
+      query: {connect_timeout: 1s, answer_timeout: 2s, retries: 3, backoff_min: 10ms, backoff_max: 1s}
+      write: {rate: 50, burst: 5, node_rate: 20, node_burst: 2, in_flight: 100, when_full: refuse, breaker: {failures: 3, window: 6, open_for: 5s, probes: 1}}
+      retry_share: 0.1
+      hedge: true
+      cache: {size: 64MiB, head_bound_for: 500ms}
   - name: plain
-    nodes: [127.0.0.1:20200]
+    discovery: {etcd: {endpoints: [http://e:1], prefix: /a/, username: u, password_file: tokens.txt}}
     tls: {disabled: true}
     account: one
     limits: {rate: 0.5}
@@ -119,8 +125,16 @@ targets:
 	require.Equal(t, Limits{100, 20, 64}, cfg.Targets[0].Limits)
 	require.Equal(t, "two", cfg.Targets[0].Account)
 	require.Equal(t, filepath.Join(dir, "sdk", "sdk.key"), cfg.Targets[0].TLS.Key)
-	require.Equal(t, 4, cfg.Targets[0].ConnsPerNode)
+	require.Equal(t, 4, cfg.Targets[0].Pool.MaxConns)
+	require.Equal(t, Calls{
+		Query: Policy{ConnectTimeout: time.Second, AnswerTimeout: 2 * time.Second, Retries: 3, BackoffMin: 10 * time.Millisecond, BackoffMax: time.Second},
+		Write: Policy{Rate: 50, Burst: 5, NodeRate: 20, NodeBurst: 2, InFlight: 100, WhenFull: WhenFullRefuse,
+			Breaker: Breaker{Failures: 3, Window: 6, OpenFor: 5 * time.Second, Probes: 1}},
+		RetryShare: 0.1, Hedge: true, Cache: Cache{Size: 64 << 20, HeadBoundFor: 500 * time.Millisecond},
+	}, cfg.Targets[0].Calls)
 	require.Equal(t, TargetTLS{Disabled: true}, cfg.Targets[1].TLS)
+	require.Equal(t, DiscoveryEtcd{Endpoints: []string{"http://e:1"}, Prefix: "/a/", Username: "u", PasswordFile: filepath.Join(dir, "tokens.txt")},
+		cfg.Targets[1].Discovery.Etcd)
 	require.Equal(t, 0.5, cfg.Targets[1].Limits.Rate)
 }
 
@@ -300,18 +314,49 @@ func TestOneProblemOfATargetOrAccount(t *testing.T) {
 		{"a node with port 0", "127.0.0.1:20200", "127.0.0.1:0", "targets[0].nodes[0]: has no usable port"},
 		{"a node that is a number", "127.0.0.1:20200", "20200", "targets[0].nodes[0]: 20200 is no text"},
 		{"a node that is a section", "127.0.0.1:20200", "{host: a}", "targets[0].nodes[0]: a section is no text"},
-		{"no TLS", "tls: {dir: sdk}", "conns_per_node: 1", "targets[0].tls: is missing"},
+		{"no TLS", "tls: {dir: sdk}", "account: default", "targets[0].tls: is missing"},
 		{"a folder without certificates", "dir: sdk", "dir: .", "targets[0].tls.dir: ca.crt does not exist"},
 		{"folder and files", "dir: sdk", "dir: sdk, ca: sdk/ca.crt", "targets[0].tls: has dir and single files"},
 		{"two of three files", "dir: sdk", "ca: sdk/ca.crt, cert: sdk/sdk.crt", "targets[0].tls.key: is missing"},
 		{"a missing file", "dir: sdk", "ca: sdk/ca.crt, cert: sdk/sdk.crt, key: none.key", "targets[0].tls.key: none.key does not exist"},
 		{"disabled with a folder", "dir: sdk", "dir: sdk, disabled: true", "targets[0].tls: has disabled: true and certificates"},
-		{"too many connections", "name: dev", "name: dev\n    conns_per_node: 65", "targets[0].conns_per_node: 65 is not from 1 to 64"},
-		{"part of a connection", "name: dev", "name: dev\n    conns_per_node: 1.5", "targets[0].conns_per_node: 1.5 is no whole number"},
+		{"too many connections", "name: dev", "name: dev\n    pool: {max_conns: 65}", "targets[0].pool.max_conns: 65 is not from 1 to 64"},
+		{"part of a connection", "name: dev", "name: dev\n    pool: {max_conns: 1.5}", "targets[0].pool.max_conns: 1.5 is no whole number"},
 		{"a negative rate", "name: dev", "name: dev\n    limits: {rate: -1}", "targets[0].limits.rate: -1 is negative"},
 		{"an endless rate", "name: dev", "name: dev\n    limits: {rate: .inf}", "targets[0].limits.rate: is no usable number"},
 		{"a burst without rate", "name: dev", "name: dev\n    limits: {burst: 5}", "targets[0].limits.burst: has no effect without rate"},
 		{"a negative in flight", "name: dev", "name: dev\n    limits: {in_flight: -5}", "targets[0].limits.in_flight: -5 is negative"},
+		{"many retries", "name: dev", "name: dev\n    calls: {query: {retries: 11}}", "targets[0].calls.query.retries: 11 is not from 1 to 10, or -1"},
+		{"less than no retries", "name: dev", "name: dev\n    calls: {query: {retries: -2}}", "targets[0].calls.query.retries: -2 is not from"},
+		{"a negative time", "name: dev", "name: dev\n    calls: {write: {answer_timeout: -1s}}", "targets[0].calls.write.answer_timeout: -1s is negative"},
+		{"a pause that shrinks", "name: dev", "name: dev\n    calls: {query: {backoff_min: 3s, backoff_max: 2s}}", "targets[0].calls.query.backoff_min: 3s is more than backoff_max, 2s"},
+		{"a negative node rate", "name: dev", "name: dev\n    calls: {query: {node_rate: -1}}", "targets[0].calls.query.node_rate: -1 is negative"},
+		{"a burst of nothing", "name: dev", "name: dev\n    calls: {query: {burst: 1}}", "targets[0].calls.query.burst: has no effect without rate"},
+		{"a node burst of nothing", "name: dev", "name: dev\n    calls: {query: {node_burst: 1, rate: 1}}", "targets[0].calls.query.node_burst: has no effect without node_rate"},
+		{"fuller than full", "name: dev", "name: dev\n    calls: {query: {when_full: block}}", `targets[0].calls.query.when_full: "block" is not among the known values ["wait" "refuse"]`},
+		{"a breaker that never opens", "name: dev", "name: dev\n    calls: {write: {breaker: {failures: 6, window: 5}}}", "targets[0].calls.write.breaker.failures: 6 cannot be seen in a window of 5"},
+		{"a breaker that opens for less than nothing", "name: dev", "name: dev\n    calls: {write: {breaker: {open_for: -1s}}}", "targets[0].calls.write.breaker.open_for: -1s is negative"},
+		{"more retries than calls", "name: dev", "name: dev\n    calls: {retry_share: 1.5}", "targets[0].calls.retry_share: 1.5 is no share"},
+		{"a cache of the past", "name: dev", "name: dev\n    calls: {cache: {head_bound_for: -1s}}", "targets[0].calls.cache.head_bound_for: -1s is negative"},
+		{"an unknown policy", "name: dev", "name: dev\n    calls: {heartbeat: {}}", "targets[0].calls.heartbeat: unknown key: the keys here are query, write, retry_share, hedge, cache"},
+		{"nodes and discovery", "name: dev", "name: dev\n    discovery: {file: {path: n}}", "targets[0].discovery.file: does not go with targets[0].nodes"},
+		{"discovery twice", "nodes: [127.0.0.1:20200]", "discovery: {file: {path: n}, dns: {name: a}}", "targets[0].discovery.file: does not go with targets[0].discovery.dns"},
+		{"an empty discovery", "nodes: [127.0.0.1:20200]", "discovery: {}", "targets[0].nodes: is empty: name the RPC address"},
+		{"DNS without a name", "nodes: [127.0.0.1:20200]", "discovery: {dns: {interval: 1s}}", "targets[0].discovery.dns.name: is missing"},
+		{"DNS at no address", "nodes: [127.0.0.1:20200]", "discovery: {dns: {name: a, server: ns}}", `targets[0].discovery.dns.server: "ns" is no address`},
+		{"DNS in the past", "nodes: [127.0.0.1:20200]", "discovery: {dns: {name: a, interval: -1s}}", "targets[0].discovery.dns.interval: -1s is negative"},
+		{"a list that is a folder", "nodes: [127.0.0.1:20200]", "discovery: {file: {path: sdk}}", "targets[0].discovery.file.path: is a folder, not a file"},
+		{"a list without a file", "nodes: [127.0.0.1:20200]", "discovery: {file: {poll: 1s}}", "targets[0].discovery.file.path: is missing"},
+		{"etcd nowhere", "nodes: [127.0.0.1:20200]", "discovery: {etcd: {prefix: /a/}}", "targets[0].discovery.etcd.endpoints: is empty"},
+		{"etcd anywhere", "nodes: [127.0.0.1:20200]", "discovery: {etcd: {endpoints: ['e:1']}}", "targets[0].discovery.etcd.prefix: is missing"},
+		{"etcd over FTP", "nodes: [127.0.0.1:20200]", "discovery: {etcd: {endpoints: ['ftp://e:1'], prefix: /a/}}", `targets[0].discovery.etcd.endpoints[0]: "ftp://e:1" begins with neither http:// nor https://`},
+		{"etcd at no port", "nodes: [127.0.0.1:20200]", "discovery: {etcd: {endpoints: ['https://e'], prefix: /a/}}", `targets[0].discovery.etcd.endpoints[0]: "e" is no address`},
+		{"etcd half in the open", "nodes: [127.0.0.1:20200]", "discovery: {etcd: {endpoints: ['https://e:1', 'e:2'], prefix: /a/}}", `targets[0].discovery.etcd.endpoints[1]: "e:2" must begin like "https://e:1"`},
+		{"etcd in the open with a CA", "nodes: [127.0.0.1:20200]", "discovery: {etcd: {endpoints: ['http://e:1'], prefix: /a/, tls: {ca: sdk/ca.crt}}}", `targets[0].discovery.etcd.endpoints[0]: "http://e:1" is plain text`},
+		{"etcd for nobody", "nodes: [127.0.0.1:20200]", "discovery: {etcd: {endpoints: ['e:1'], prefix: /a/, password_file: tokens.txt}}", "targets[0].discovery.etcd.username: is missing"},
+		{"etcd without a password", "nodes: [127.0.0.1:20200]", "discovery: {etcd: {endpoints: ['e:1'], prefix: /a/, username: u}}", "targets[0].discovery.etcd.password_file: is missing"},
+		{"etcd without a key", "nodes: [127.0.0.1:20200]", "discovery: {etcd: {endpoints: ['e:1'], prefix: /a/, tls: {cert: sdk/sdk.crt}}}", "targets[0].discovery.etcd.tls.key: is missing"},
+		{"etcd with a missing CA", "nodes: [127.0.0.1:20200]", "discovery: {etcd: {endpoints: ['e:1'], prefix: /a/, tls: {ca: none.crt}}}", "targets[0].discovery.etcd.tls.ca: none.crt does not exist"},
 		{"an account that is not there", "name: dev", "name: dev\n    account: boss", `targets[0].account: "boss" is not among the accounts ["default"]`},
 		{"which of several accounts", "file: account.pem}", "file: account.pem}\n  - {name: two, file: account.pem}", "targets[0].account: is missing: there are several accounts"},
 		{"an account twice", "file: account.pem}", "file: account.pem}\n  - {name: default, file: account.pem}", `accounts[1].name: "default" is the name of entry [0] already`},

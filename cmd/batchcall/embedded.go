@@ -48,7 +48,7 @@ func (a *app) openAccounts(cfg configs.Config) ([]assemble.Account, error) {
 // answers. Reads need no accounts.
 func (a *app) connect(ctx context.Context, cfg configs.Config, accounts []assemble.Account) ([]assemble.Target, error) {
 	log := a.logger()
-	targets, err := assemble.Targets(cfg, accounts, log)
+	targets, err := assemble.Targets(cfg, accounts, assemble.Deps{Logger: log})
 	if err != nil {
 		return nil, err
 	}

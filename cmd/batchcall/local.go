@@ -52,7 +52,7 @@ func (o *options) nodeConfig() (configs.Config, error) {
 	cfg.Store.Path = o.store
 	cfg.Accounts = []configs.Account{{Name: "default", File: filepath.Join(filepath.Dir(o.store), "account.pem"), Create: true}}
 	cfg.Targets = []configs.Target{{
-		Name: name, Family: "fisco3", Chain: o.chain, Group: o.group, Nodes: o.nodes, ConnsPerNode: 2, Account: "default",
+		Name: name, Family: "fisco3", Chain: o.chain, Group: o.group, Nodes: o.nodes, Account: "default",
 		TLS: configs.TargetTLS{CA: filepath.Join(o.certs, "ca.crt"), Cert: filepath.Join(o.certs, "sdk.crt"), Key: filepath.Join(o.certs, "sdk.key")},
 	}}
 	err := cfg.Validate()

@@ -42,14 +42,14 @@ func (w *world) gateway(t *testing.T, token string) (plain, secured *httptest.Se
 	cfg := configs.Default()
 	cfg.Accounts = []configs.Account{{Name: "default", File: filepath.Join(dir, "account.pem"), Create: true}}
 	cfg.Targets = []configs.Target{{
-		Name: "main", Family: "fisco3", Chain: "chain0", Group: "group0", Nodes: []string{w.node}, ConnsPerNode: 2, Account: "default",
+		Name: "main", Family: "fisco3", Chain: "chain0", Group: "group0", Nodes: []string{w.node}, Account: "default",
 		TLS: configs.TargetTLS{CA: filepath.Join(w.certs, "ca.crt"), Cert: filepath.Join(w.certs, "sdk.crt"), Key: filepath.Join(w.certs, "sdk.key")},
 	}}
 	require.NoError(t, cfg.Validate())
 	log := slog.New(slog.DiscardHandler)
 	accounts, err := assemble.Accounts(cfg.Accounts)
 	require.NoError(t, err)
-	targets, err := assemble.Targets(cfg, accounts, log)
+	targets, err := assemble.Targets(cfg, accounts, assemble.Deps{Logger: log})
 	require.NoError(t, err)
 	require.NoError(t, assemble.Start(context.Background(), targets))
 	stopping := func(stop func(context.Context) error) {

@@ -80,7 +80,7 @@ func (a *App) start(ctx context.Context) error {
 			a.log.Info("account", "account", account.Name, "address", account.Address.Hex())
 		}
 	}
-	targets, err := assemble.Targets(a.cfg, accounts, a.log)
+	targets, err := assemble.Targets(a.cfg, accounts, assemble.Deps{Logger: a.log})
 	if err != nil {
 		return err
 	}

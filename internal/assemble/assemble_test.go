@@ -2,7 +2,6 @@ package assemble
 
 import (
 	"context"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -101,7 +100,7 @@ func TestAccountsThatCannotBeRead(t *testing.T) {
 func target() configs.Target {
 	return configs.Target{
 		Name: "main", Family: "fisco3", Chain: "chain0", Group: "group0", Nodes: []string{"127.0.0.1:1"}, Account: "clerk",
-		TLS: configs.TargetTLS{Disabled: true}, Limits: configs.Limits{Rate: 5, Burst: 6, InFlight: 7}, ConnsPerNode: 1,
+		TLS: configs.TargetTLS{Disabled: true}, Limits: configs.Limits{Rate: 5, Burst: 6, InFlight: 7}, Pool: configs.Pool{MaxConns: 1},
 	}
 }
 
@@ -116,7 +115,7 @@ func accounts(t *testing.T) []Account {
 
 func TestTargetsAreThoseOfTheConfiguration(t *testing.T) {
 	t.Parallel()
-	list, err := Targets(configs.Config{Targets: []configs.Target{target()}}, accounts(t), slog.New(slog.DiscardHandler))
+	list, err := Targets(configs.Config{Targets: []configs.Target{target()}}, accounts(t), Deps{})
 	require.NoError(t, err)
 	got := EngineTargets(list)
 	require.Len(t, got, 1)
@@ -133,7 +132,7 @@ func TestStartAndStopWithoutANode(t *testing.T) {
 	t.Parallel()
 	other := target()
 	other.Name = "other"
-	list, err := Targets(configs.Config{Targets: []configs.Target{target(), other}}, accounts(t), nil)
+	list, err := Targets(configs.Config{Targets: []configs.Target{target(), other}}, accounts(t), Deps{})
 	require.NoError(t, err)
 	require.NoError(t, Start(t.Context(), list))
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
@@ -148,11 +147,11 @@ func TestTargetsThatCannotBeBuiltAreNamed(t *testing.T) {
 	t.Parallel()
 	secured := target()
 	secured.TLS = configs.TargetTLS{CA: "nothere/ca.crt", Cert: "nothere/sdk.crt", Key: "nothere/sdk.key"}
-	_, err := Targets(configs.Config{Targets: []configs.Target{secured}}, nil, nil)
+	_, err := Targets(configs.Config{Targets: []configs.Target{secured}}, nil, Deps{})
 	require.ErrorContains(t, err, "target main: nothere/")
 	nowhere := target()
 	nowhere.Nodes = nil
-	_, err = Targets(configs.Config{Targets: []configs.Target{nowhere}}, nil, nil)
+	_, err = Targets(configs.Config{Targets: []configs.Target{nowhere}}, nil, Deps{})
 	require.ErrorContains(t, err, "target main: ")
 }
 

@@ -25,12 +25,18 @@ type Target struct {
 	Guard *guard.Guard // makes the calls over the pool; it is also Target.Chain
 }
 
+// Deps is what targets need beside their configuration. Zero values do without.
+type Deps struct {
+	Observer guard.Observer // is told of calls
+	Logger   *slog.Logger
+}
+
 // Targets reads the TLS files and builds pools and signers for every target of
 // a configuration that was checked. It touches no network.
-func Targets(cfg configs.Config, accounts []Account, log *slog.Logger) ([]Target, error) {
+func Targets(cfg configs.Config, accounts []Account, deps Deps) ([]Target, error) {
 	targets := make([]Target, 0, len(cfg.Targets))
 	for _, c := range cfg.Targets {
-		t, err := newTarget(c, accounts, log)
+		t, err := newTarget(c, accounts, deps)
 		if err != nil {
 			return nil, fmt.Errorf("target %s: %w", c.Name, err)
 		}
@@ -39,7 +45,8 @@ func Targets(cfg configs.Config, accounts []Account, log *slog.Logger) ([]Target
 	return targets, nil
 }
 
-func newTarget(c configs.Target, accounts []Account, log *slog.Logger) (Target, error) {
+func newTarget(c configs.Target, accounts []Account, deps Deps) (Target, error) {
+	log := deps.Logger
 	dial, err := dialConfig(c, log)
 	if err != nil {
 		return Target{}, err
@@ -48,7 +55,7 @@ func newTarget(c configs.Target, accounts []Account, log *slog.Logger) (Target, 
 	conns, err := pool.New(pool.Config{
 		Target:       info,
 		Nodes:        c.Nodes,
-		ConnsPerNode: c.ConnsPerNode,
+		ConnsPerNode: c.Pool.MaxConns,
 		Logger:       log,
 		Dial: func(ctx context.Context, node string) (pool.Conn, error) {
 			client, err := fisco.Dial(ctx, dial(node))
@@ -66,7 +73,7 @@ func newTarget(c configs.Target, accounts []Account, log *slog.Logger) (Target, 
 	if err != nil {
 		return Target{}, err
 	}
-	calls, err := guard.New(guard.Config{Logger: log}, conns)
+	calls, err := guard.New(guardConfig(c.Calls, deps.Observer, log), conns)
 	if err != nil {
 		return Target{}, err
 	}

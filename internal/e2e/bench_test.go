@@ -28,13 +28,13 @@ func BenchmarkItems(b *testing.B) {
 	cfg := configs.Default()
 	cfg.Accounts = []configs.Account{{Name: "default", File: filepath.Join(dir, "account.pem"), Create: true}}
 	cfg.Targets = []configs.Target{{
-		Name: "main", Family: "fisco3", Chain: "chain0", Group: "group0", Nodes: net.Nodes, ConnsPerNode: 2, Account: "default",
+		Name: "main", Family: "fisco3", Chain: "chain0", Group: "group0", Nodes: net.Nodes, Account: "default",
 		TLS: configs.TargetTLS{CA: filepath.Join(net.Certs, "ca.crt"), Cert: filepath.Join(net.Certs, "sdk.crt"), Key: filepath.Join(net.Certs, "sdk.key")},
 	}}
 	log := slog.New(slog.DiscardHandler)
 	accounts, err := assemble.Accounts(cfg.Accounts)
 	require.NoError(b, err)
-	targets, err := assemble.Targets(cfg, accounts, log)
+	targets, err := assemble.Targets(cfg, accounts, assemble.Deps{Logger: log})
 	require.NoError(b, err)
 	ctx := context.Background()
 	require.NoError(b, assemble.Start(ctx, targets))

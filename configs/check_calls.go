@@ -1,0 +1,82 @@
+package configs
+
+import "time"
+
+// maxConns bounds connections to a node: requests are multiplexed on them, so
+// that more are a mistake.
+const maxConns = 64
+
+// maxRetries bounds the attempts of one call: what has failed so often is asked
+// for again by its caller, who knows whether it is still wanted.
+const maxRetries = 10
+
+func (l Limits) check(found *problems, key string) {
+	if l.Rate < 0 {
+		found.add(key+".rate", "%v is negative: write transactions a second, or 0 for no limit", l.Rate)
+	}
+	if l.Burst < 0 {
+		found.add(key+".burst", "%d is negative", l.Burst)
+	}
+	if l.Burst > 0 && l.Rate == 0 {
+		found.add(key+".burst", "has no effect without rate: set both or none")
+	}
+	if l.InFlight < 0 {
+		found.add(key+".in_flight", "%d is negative", l.InFlight)
+	}
+}
+
+func (p Pool) check(found *problems, key string) {
+	if p.MaxConns < 0 || p.MaxConns > maxConns {
+		found.add(key+".max_conns", "%d is not from 1 to %d", p.MaxConns, maxConns)
+	}
+}
+
+func (c Calls) check(found *problems, key string) {
+	c.Query.check(found, key+".query")
+	c.Write.check(found, key+".write")
+	if c.RetryShare != -1 && (c.RetryShare < 0 || c.RetryShare > 1) {
+		found.add(key+".retry_share", "%v is no share: write retries for each call, from 0 to 1, or -1 for none", c.RetryShare)
+	}
+	if c.Cache.HeadBoundFor < 0 {
+		found.add(key+".cache.head_bound_for", "%s is negative", c.Cache.HeadBoundFor)
+	}
+}
+
+func (p Policy) check(found *problems, key string) {
+	notNegative(found, key, map[string]time.Duration{
+		"connect_timeout": p.ConnectTimeout, "answer_timeout": p.AnswerTimeout, "backoff_min": p.BackoffMin, "backoff_max": p.BackoffMax,
+		"breaker.open_for": p.Breaker.OpenFor,
+	})
+	notNegative(found, key, map[string]int{
+		"burst": p.Burst, "node_burst": p.NodeBurst, "in_flight": p.InFlight,
+		"breaker.failures": p.Breaker.Failures, "breaker.window": p.Breaker.Window, "breaker.probes": p.Breaker.Probes,
+	})
+	notNegative(found, key, map[string]float64{"rate": p.Rate, "node_rate": p.NodeRate})
+	if p.Retries < -1 || p.Retries > maxRetries {
+		found.add(key+".retries", "%d is not from 1 to %d, or -1 for none", p.Retries, maxRetries)
+	}
+	if p.BackoffMin > p.BackoffMax && p.BackoffMax > 0 {
+		found.add(key+".backoff_min", "%s is more than backoff_max, %s", p.BackoffMin, p.BackoffMax)
+	}
+	if p.Burst > 0 && p.Rate == 0 {
+		found.add(key+".burst", "has no effect without rate: set both or none")
+	}
+	if p.NodeBurst > 0 && p.NodeRate == 0 {
+		found.add(key+".node_burst", "has no effect without node_rate: set both or none")
+	}
+	if p.WhenFull != "" {
+		oneOf(found, key+".when_full", p.WhenFull, WhenFullWait, WhenFullRefuse)
+	}
+	if b := p.Breaker; b.Window > 0 && b.Failures > b.Window {
+		found.add(key+".breaker.failures", "%d cannot be seen in a window of %d attempts", b.Failures, b.Window)
+	}
+}
+
+// notNegative adds a problem for each value below 0.
+func notNegative[N int | float64 | time.Duration](found *problems, key string, values map[string]N) {
+	for name, value := range values {
+		if value < 0 {
+			found.add(key+"."+name, "%v is negative", value)
+		}
+	}
+}

@@ -51,7 +51,7 @@ type Error struct {
 	Node       string        // host:port, empty when no node was chosen
 	Code       int           // the node's own code, 0 when there is none
 	Msg        string        // the node's own text, or ours
-	RetryAfter time.Duration // with KindOverloaded: how long to wait, 0 when unknown
+	RetryAfter time.Duration // with KindOverloaded and KindUnavailable: how long to wait, 0 when unknown
 	Err        error         // the cause, may be nil
 }
 

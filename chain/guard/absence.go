@@ -29,7 +29,12 @@ const (
 // asked. A chain without traffic makes no blocks, so KindPending may last until
 // something else is sent; sending the same bytes again meanwhile is always safe.
 func (g *Guard) ProveAbsent(ctx context.Context, tx common.Hash, blockLimit uint64) (chain.Absence, error) {
-	const op = "proveAbsent"
+	prove := g.observe(func(ctx context.Context, r *request) (any, error) { return g.prove(ctx, r.op, tx, blockLimit) })
+	return run[chain.Absence](ctx, prove, &request{op: "proveAbsent", class: Query})
+}
+
+// prove asks one node after the other until enough have answered.
+func (g *Guard) prove(ctx context.Context, op string, tx common.Hash, blockLimit uint64) (chain.Absence, error) {
 	needed := min(witnesses, len(g.pool.Nodes()))
 	proof := chain.Absence{Hash: tx}
 	pending := ""

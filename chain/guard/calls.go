@@ -3,6 +3,7 @@ package guard
 import (
 	"context"
 	"strconv"
+	"strings"
 
 	"github.com/ethereum/go-ethereum/common"
 
@@ -17,20 +18,31 @@ func (g *Guard) Head(ctx context.Context) (chain.Head, error) { return g.pool.He
 // it. It asks no node.
 func (g *Guard) Identity(ctx context.Context) (chain.Identity, error) { return g.pool.Identity(ctx) }
 
-// Call reads on a node that knows of every block that any caller of this Guard was
-// told of. The answer holds until there is a new block.
+// Call reads on a node that knows of every block that an answer of this Guard told
+// of in the last 30 s (receipts, blocks, results of calls; Head is no promise). The
+// answer holds until there is a new block.
 func (g *Guard) Call(ctx context.Context, msg chain.CallMsg) (chain.CallResult, error) {
-	key := msg.To.Hex() + string(msg.Input)
-	if msg.From != nil {
-		key += msg.From.Hex()
-	}
-	result, err := read(ctx, g, request{op: "call", key: key, life: headBound}, func(ctx context.Context, c pool.Conn) (chain.CallResult, error) {
+	result, err := read(ctx, g, request{op: "call", key: callKey(msg), life: headBound}, func(ctx context.Context, c pool.Conn) (chain.CallResult, error) {
 		return c.Call(ctx, msg)
 	})
 	if err == nil {
 		g.floor.raise(result.BlockNumber)
 	}
 	return result, err
+}
+
+// callKey is equal for calls that ask the same. No From is the zero address.
+func callKey(msg chain.CallMsg) string {
+	var from common.Address
+	if msg.From != nil {
+		from = *msg.From
+	}
+	var key strings.Builder
+	key.Grow(2*common.AddressLength + len(msg.Input))
+	key.Write(from[:])
+	key.Write(msg.To[:])
+	key.Write(msg.Input)
+	return key.String()
 }
 
 // Receipt asks for a receipt. One that was found holds for ever.
@@ -46,9 +58,13 @@ func (g *Guard) Receipt(ctx context.Context, tx common.Hash) (chain.Receipt, err
 
 // Block reads a block. One that was found holds for ever.
 func (g *Guard) Block(ctx context.Context, number uint64) (chain.Block, error) {
-	return read(ctx, g, request{op: "block", key: strconv.FormatUint(number, 10), life: immutable}, func(ctx context.Context, c pool.Conn) (chain.Block, error) {
+	block, err := read(ctx, g, request{op: "block", key: strconv.FormatUint(number, 10), life: immutable}, func(ctx context.Context, c pool.Conn) (chain.Block, error) {
 		return c.Block(ctx, number)
 	})
+	if err == nil {
+		g.floor.raise(number)
+	}
+	return block, err
 }
 
 // Code reads the code of an account. The answer holds until there is a new block.
@@ -75,7 +91,7 @@ func run[T any](ctx context.Context, h handler, r *request) (T, error) {
 }
 
 // Send sends to one node and waits. The same bytes sent again go to the node
-// that had them first while it is online: a node of 3.16 answers 10004 for what
+// that had them last while it is online: a node of 3.16 answers 10004 for what
 // it knows from a peer (protocol §5.5), although nobody waits there. Another node
 // is tried only when nothing was sent to the first.
 func (g *Guard) Send(ctx context.Context, tx chain.SignedTx) (chain.Receipt, error) {

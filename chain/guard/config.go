@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"time"
 
 	"github.com/bcosgate/bcosgate/chain"
@@ -152,24 +153,40 @@ func (c *Config) policy(class Class) *Policy {
 	return &c.Query
 }
 
-// validate lists what is wrong with the policy of a class, before defaults.
+// Validate lists everything that is wrong with the configuration.
+func (c Config) Validate() error {
+	c.setDefaults() // so that a value is checked against the default of another
+	var share error
+	if math.IsNaN(c.RetryShare) {
+		share = errors.New("guard: the share of retries is not a number")
+	}
+	return errors.Join(c.Query.validate(Query), c.Write.validate(Write), share)
+}
+
+// validate lists what is wrong with the policy of a class, after defaults.
 func (p *Policy) validate(class Class) error {
 	var errs []error
 	add := func(format string, args ...any) {
 		errs = append(errs, fmt.Errorf("guard: class %s: "+format, append([]any{class}, args...)...))
 	}
-	for name, d := range map[string]time.Duration{
-		"connect timeout": p.ConnectTimeout, "answer timeout": p.AnswerTimeout, "least backoff": p.BackoffMin, "most backoff": p.BackoffMax,
-		"open time of the breaker": p.Breaker.OpenFor,
+	for _, d := range []struct {
+		name  string
+		value time.Duration
+	}{
+		{"connect timeout", p.ConnectTimeout},
+		{"answer timeout", p.AnswerTimeout},
+		{"least backoff", p.BackoffMin},
+		{"most backoff", p.BackoffMax},
+		{"open time of the breaker", p.Breaker.OpenFor},
 	} {
-		if d < 0 {
-			add("the %s %s is negative", name, d)
+		if d.value < 0 {
+			add("the %s %s is negative", d.name, d.value)
 		}
 	}
-	if p.Rate < 0 || p.NodeRate < 0 || p.Burst < 0 || p.NodeBurst < 0 || p.InFlight < 0 {
-		add("a limit is negative")
+	if p.Burst < 0 || p.NodeBurst < 0 || p.InFlight < 0 || !(p.Rate >= 0) || !(p.NodeRate >= 0) { // nor NaN
+		add("a limit is negative, or not a number")
 	}
-	if p.Breaker.Failures > 0 && p.Breaker.Window > 0 && p.Breaker.Failures > p.Breaker.Window {
+	if p.Breaker.Failures > p.Breaker.Window {
 		add("the breaker cannot see %d failures among %d attempts", p.Breaker.Failures, p.Breaker.Window)
 	}
 	return errors.Join(errs...)

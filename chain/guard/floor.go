@@ -3,11 +3,10 @@ package guard
 import (
 	"errors"
 	"fmt"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"github.com/bcosgate/bcosgate/chain"
-	"github.com/bcosgate/bcosgate/chain/pool"
 )
 
 // floorFor is how long a block that a caller was told of binds the reads after it.
@@ -23,51 +22,48 @@ var errBehind = errors.New("the node is behind")
 // it: who was told that a transaction is in block 7 must find it, at whatever
 // node.
 type floor struct {
-	block atomic.Uint64
-	at    atomic.Int64 // unix nanoseconds of the last time that block was raised
+	mu    sync.Mutex // one for both: a block with the time of another would be forgotten too early
+	block uint64
+	at    time.Time // when that block was told last
 }
 
-// raise notes that somebody was told of a block.
+// raise notes that somebody is told of a block.
 func (f *floor) raise(block uint64) {
-	for {
-		known := f.block.Load()
-		if block <= known && !f.old() || block == 0 {
-			return
-		}
-		if f.block.CompareAndSwap(known, block) {
-			f.at.Store(time.Now().UnixNano())
-			return
-		}
+	now := time.Now()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if block >= f.block || now.Sub(f.at) > floorFor {
+		f.block, f.at = block, now
 	}
 }
 
 // get is the block that reads may not go behind, 0 when there is none.
 func (f *floor) get() uint64 {
-	if f.old() {
+	now := time.Now()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if now.Sub(f.at) > floorFor {
 		return 0
 	}
-	return f.block.Load()
+	return f.block
 }
 
-func (f *floor) old() bool { return time.Since(time.Unix(0, f.at.Load())) > floorFor }
-
 // notBehind turns an answer that is older than what somebody was told already into
-// a failure of the node, which another node may mend. result and err are those of
-// the node, err is nil or KindNotFound.
-func (g *Guard) notBehind(r *request, n *pool.Node, result any, err error) error {
-	if r.minHead == 0 || r.class == Write {
+// a failure of the node, which another node may mend. head is what the node knew
+// before it was asked; result and err are what it said, err is nil or KindNotFound.
+func notBehind(r *request, head uint64, result any, err error) error {
+	call, ok := result.(chain.CallResult)
+	switch {
+	case r.minHead == 0:
 		return err
-	}
-	at := n.Head()
-	switch call, ok := result.(chain.CallResult); {
-	case ok && err == nil:
-		at = call.BlockNumber
 	case err == nil && r.life == immutable: // it is there, whatever the head
 		return nil
+	case err == nil && ok && call.BlockNumber != 0:
+		head = call.BlockNumber // the answer knows best
 	}
-	if at >= r.minHead {
+	if head >= r.minHead {
 		return err
 	}
-	return &chain.Error{Kind: chain.KindUnavailable, Sent: chain.SentNo, Op: r.op, Node: n.Name(),
-		Err: errBehind, Msg: fmt.Sprintf("the node is at block %d, and the answer must know block %d", at, r.minHead)}
+	return &chain.Error{Kind: chain.KindUnavailable, Sent: chain.SentNo, Op: r.op, Node: r.nodeName(),
+		Err: errBehind, Msg: fmt.Sprintf("the node is at block %d, and the answer must know block %d", head, r.minHead)}
 }

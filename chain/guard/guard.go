@@ -1,7 +1,6 @@
 package guard
 
 import (
-	"errors"
 	"log/slog"
 	"sync"
 
@@ -10,8 +9,9 @@ import (
 )
 
 // Guard makes the calls of one target under policies. It has all the abilities of
-// package chain. Its methods are safe for concurrent use; errors are *chain.Error,
-// or those of a context that ended before anything was tried.
+// package chain. Its methods are safe for concurrent use. Their errors are
+// *chain.Error, also when a context ends: KindTimeout or KindCanceled, and
+// KindOverloaded when the deadline passed while the call waited for a limit.
 type Guard struct {
 	cfg    Config
 	target string
@@ -48,21 +48,15 @@ func New(cfg Config, p *pool.Pool) (*Guard, error) {
 	cfg.setDefaults()
 	target := p.Target().Name
 	g := &Guard{cfg: cfg, target: target, pool: p, log: cfg.Logger.With("target", target), nodes: map[string]*node{}}
-	b := newBudget(cfg.RetryShare)
 
 	h := g.onNode(g.lease)
-	h = inFlight(&g.cfg, target, h)
-	h = rated(&g.cfg, target, h)
-	h = deadline(&g.cfg, h)
+	h = g.inFlight(h)
+	h = g.rated(h)
+	h = g.deadline(h)
 	h = g.observeAttempt(h)
 	g.attempt = h
-	h = g.retry(b, h)
+	h = g.retry(newBudget(cfg.RetryShare), h)
 	h = g.observe(h)
 	g.call = h
 	return g, nil
-}
-
-// Validate lists everything that is wrong with the configuration.
-func (c Config) Validate() error {
-	return errors.Join(c.Query.validate(Query), c.Write.validate(Write))
 }

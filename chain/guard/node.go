@@ -33,6 +33,7 @@ func (g *Guard) node(name string) *node {
 	if n = g.nodes[name]; n != nil {
 		return n
 	}
+	g.forgetNodes()
 	n = &node{name: name}
 	for _, class := range []Class{Query, Write} {
 		policy := g.cfg.policy(class)
@@ -43,12 +44,29 @@ func (g *Guard) node(name string) *node {
 	return n
 }
 
+// forgetNodes forgets those that the pool has no more. It is called before each
+// new one, so that names that come and go need no memory for ever. g.mu is held.
+func (g *Guard) forgetNodes() {
+	if len(g.nodes) == 0 {
+		return
+	}
+	there := map[string]bool{}
+	for _, status := range g.pool.Nodes() {
+		there[status.Node] = true
+	}
+	for name := range g.nodes {
+		if !there[name] {
+			delete(g.nodes, name)
+		}
+	}
+}
+
 func (g *Guard) newBreaker(name string, class Class) circuitbreaker.CircuitBreaker[any] {
 	b := g.cfg.policy(class).Breaker
 	return circuitbreaker.NewBuilder[any]().
 		WithFailureThresholdRatio(b.Failures, b.Window). // opens at b.Failures, also before the window is full
 		WithDelay(b.OpenFor).
-		WithSuccessThreshold(b.Probes).
+		WithSuccessThreshold(b.Probes). // so many may be under way; one failure opens it again
 		OnStateChanged(func(e circuitbreaker.StateChangedEvent) {
 			g.log.Info("breaker", "node", name, "class", class.String(), "state", e.NewState.String(), "before", e.OldState.String())
 		}).
@@ -58,35 +76,33 @@ func (g *Guard) newBreaker(name string, class Class) circuitbreaker.CircuitBreak
 // onNode chooses the node of an attempt: the best one whose bucket has a token and
 // whose breaker lets the attempt through. When only tokens are missing it waits
 // for one of the best node.
-func (g *Guard) onNode(next func(context.Context, *request, *pool.Node) (any, error)) handler {
+func (g *Guard) onNode(next handler) handler {
 	return func(ctx context.Context, r *request) (any, error) {
 		want := r.want
 		var first *pool.Node // that has no token
 		var open []string
-		var opensIn time.Duration
+		opensIn := g.cfg.policy(r.class).Breaker.OpenFor // at the latest
 		for {
 			chosen, err := g.pool.Choose(want)
 			if err != nil && first == nil && open == nil {
-				return nil, err
+				return nil, failed(r, err)
 			}
 			if err != nil {
 				break
 			}
 			n := g.node(chosen.Name())
 			breaker := n.breakers[r.class]
-			if wait := breaker.RemainingDelay(); wait > 0 {
-				open = append(open, n.name)
-				if opensIn == 0 || wait < opensIn {
-					opensIn = wait
-				}
-			} else if !n.buckets[r.class].Allow() {
+			switch wait := breaker.RemainingDelay(); {
+			case wait > 0:
+				open, opensIn = append(open, n.name), min(opensIn, wait)
+			case n.buckets[r.class] != nil && !n.buckets[r.class].Allow():
 				if first == nil {
 					first = chosen
 				}
-			} else if !breaker.TryAcquirePermit() {
+			case !breaker.TryAcquirePermit(): // its probes are under way
 				open = append(open, n.name)
-			} else {
-				return g.probe(ctx, r, chosen, breaker, next)
+			default:
+				return judged(ctx, r, chosen, breaker, next)
 			}
 			want.Skip = append(want.Skip[:len(want.Skip):len(want.Skip)], n.name)
 		}
@@ -95,53 +111,70 @@ func (g *Guard) onNode(next func(context.Context, *request, *pool.Node) (any, er
 				Msg: fmt.Sprintf("the breaker for a %s is open at %s", r.class, strings.Join(open, ", "))}
 		}
 		n := g.node(first.Name())
-		if err := takeToken(ctx, &g.cfg, g.target, r, n.buckets[r.class], LimitNodeRate); err != nil {
+		if err := g.takeToken(ctx, r, n.buckets[r.class], LimitNodeRate); err != nil {
 			return nil, err
 		}
 		breaker := n.breakers[r.class]
 		if !breaker.TryAcquirePermit() { // it opened meanwhile
-			return nil, &chain.Error{Kind: chain.KindUnavailable, Sent: chain.SentNo, Op: r.op, Node: n.name, RetryAfter: breaker.RemainingDelay(),
+			return nil, &chain.Error{Kind: chain.KindUnavailable, Sent: chain.SentNo, Op: r.op, Node: n.name, RetryAfter: opensIn,
 				Msg: fmt.Sprintf("the breaker for a %s is open", r.class)}
 		}
-		return g.probe(ctx, r, first, breaker, next)
+		return judged(ctx, r, first, breaker, next)
 	}
 }
 
-// probe makes the attempt and tells the breaker how it ended. A half-open breaker
-// has given one of its few permits away and must hear of every end: an attempt
-// that tells nothing opens it for another while.
-func (g *Guard) probe(ctx context.Context, r *request, n *pool.Node, b circuitbreaker.CircuitBreaker[any], next func(context.Context, *request, *pool.Node) (any, error)) (any, error) {
-	r.node = n.Name()
-	result, err := next(ctx, r, n)
-	switch verdict(r, err) {
-	case pool.Answered:
-		b.RecordSuccess()
-	case pool.Failed:
-		b.RecordFailure()
-	case pool.Unknown:
-		if b.IsHalfOpen() {
-			b.RecordFailure()
-		}
-	}
+// judged makes an attempt that the breaker of its node let through, and tells the
+// breaker how it ended, also when it panics.
+func judged(ctx context.Context, r *request, n *pool.Node, b circuitbreaker.CircuitBreaker[any], next handler) (any, error) {
+	r.node = n
+	probe, end := b.IsHalfOpen(), pool.Unknown
+	defer func() { tell(b, probe, end) }()
+	result, err := next(ctx, r)
+	end = verdict(r, err)
 	return result, err
 }
 
-// lease is the innermost handler: it asks a node on a connection that is leased
-// for it.
-func (g *Guard) lease(ctx context.Context, r *request, n *pool.Node) (any, error) {
-	l, err := n.Lease(ctx, g.cfg.policy(r.class).ConnectTimeout, r.fresh)
+// tell tells a breaker how an attempt ended. What began before the breaker opened
+// says nothing of the node now. A probe has one of the few permits of a half-open
+// breaker, which must hear of its end, whatever it was: one that tells nothing
+// opens it for another while.
+func tell(b circuitbreaker.CircuitBreaker[any], probe bool, end pool.Result) {
+	halfOpen := b.IsHalfOpen()
+	switch {
+	case halfOpen && !probe:
+	case end == pool.Answered:
+		b.RecordSuccess()
+	case end == pool.Failed || halfOpen:
+		b.RecordFailure()
+	}
+}
+
+// lease is the innermost handler: it asks the node on a connection that is leased
+// for the attempt.
+func (g *Guard) lease(ctx context.Context, r *request) (any, error) {
+	l, err := r.node.Lease(ctx, g.cfg.policy(r.class).ConnectTimeout, r.fresh)
 	if err != nil {
-		return nil, err
+		return nil, failed(r, err)
+	}
+	var outcome pool.Outcome
+	defer func() { l.Release(outcome) }() // also when the connection panics
+	if ctx.Err() != nil {
+		return nil, ended(ctx, r)
+	}
+	var head uint64
+	if r.minHead != 0 {
+		head = r.node.Head()
 	}
 	began := time.Now()
+	r.patient = g.patience(ctx, r, began)
 	result, err := r.ask(ctx, l)
+	err = failed(r, err)
 	if err == nil || chain.Is(err, chain.KindNotFound) {
-		err = g.notBehind(r, n, result, err)
+		err = notBehind(r, head, result, err)
 	}
-	outcome := pool.Outcome{Result: verdict(r, err)}
+	outcome.Result = verdict(r, err)
 	if r.class == Query { // a write is answered when its block is there
 		outcome.Latency = time.Since(began)
 	}
-	l.Release(outcome)
 	return result, err
 }

@@ -27,7 +27,7 @@ func (g *Guard) observeAttempt(next handler) handler {
 	return func(ctx context.Context, r *request) (any, error) {
 		began := time.Now()
 		result, err := next(ctx, r)
-		a := Attempted{Target: g.target, Node: r.node, Op: r.op, Class: r.class, Kind: chain.KindOf(err), Took: time.Since(began), Retry: r.retry, Hedge: r.hedge}
+		a := Attempted{Target: g.target, Node: r.nodeName(), Op: r.op, Class: r.class, Kind: chain.KindOf(err), Took: time.Since(began), Retry: r.retry, Hedge: r.hedge}
 		r.log.Attempted(chain.Attempt{Node: a.Node, Kind: a.Kind, Duration: a.Took, Hedge: a.Hedge})
 		g.cfg.Observer.Attempted(a)
 		return result, err

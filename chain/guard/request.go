@@ -2,6 +2,7 @@ package guard
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/bcosgate/bcosgate/chain"
@@ -52,9 +53,9 @@ type request struct {
 	fresh   bool // on a connection that was made for it
 	hedge   bool // beside another attempt
 	retry   bool // after another attempt
-	patient bool // the attempt may take all the time that its class has
+	patient bool // the node has the time that its class has
 
-	node   string        // that was asked last; the innermost handlers fill it in
+	node   *pool.Node    // that is asked; nil until onNode has chosen it
 	source chain.Source  // where the answer came from
 	age    time.Duration // of an answer that was kept
 	ask    func(ctx context.Context, l pool.Lease) (any, error)
@@ -67,9 +68,20 @@ type handler func(ctx context.Context, r *request) (any, error)
 // last one.
 func (r *request) again() *request {
 	next := *r
-	if r.node != "" {
-		next.want.Avoid = append(append([]string(nil), r.want.Avoid...), r.node)
+	if r.node != nil {
+		next.want.Avoid = append(slices.Clip(r.want.Avoid), r.node.Name())
 	}
-	next.node, next.retry = "", true
+	if next.want.Prefer == r.nodeName() {
+		next.want.Prefer = "" // it was not reached
+	}
+	next.node, next.retry = nil, true
 	return &next
+}
+
+// nodeName is empty until a node is chosen.
+func (r *request) nodeName() string {
+	if r.node == nil {
+		return ""
+	}
+	return r.node.Name()
 }

@@ -23,6 +23,9 @@ func (g *Guard) retry(b *budget, next handler) handler {
 				return result, err
 			}
 			wait := pauseBefore(n, policy, err)
+			if wait > policy.AnswerTimeout {
+				return result, err // so long a wait is the caller's to decide on
+			}
 			if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= wait {
 				return result, err
 			}
@@ -46,12 +49,12 @@ func pauseBefore(n int, p *Policy, err error) time.Duration {
 		return 0
 	}
 	limit := p.BackoffMax
-	if n < 30 { // beyond, the shift would overflow
-		limit = min(limit, p.BackoffMin<<n)
+	if doubled := p.BackoffMin << n; doubled>>n == p.BackoffMin { // else it overflowed
+		limit = min(limit, doubled)
 	}
 	pause := rand.N(limit)
 	if e, ok := errors.AsType[*chain.Error](err); ok {
-		pause = max(pause, e.RetryAfter)
+		pause += e.RetryAfter // not all who were told the same come back at the same time
 	}
 	return pause
 }

@@ -36,8 +36,12 @@ func verdict(r *request, err error) pool.Result {
 
 // elsewhere reports whether the same may be asked again, which is for another
 // node to answer: reads after anything that is the node's, writes when nothing
-// was sent because the node was not reached.
+// was sent because the node was not reached. What the guard itself keeps back is
+// not asked again.
 func elsewhere(r *request, err error) bool {
+	if errors.Is(err, errLimit) {
+		return false
+	}
 	if r.class == Write {
 		return chain.Unsent(err) && chain.Is(err, chain.KindUnavailable)
 	}

@@ -7,11 +7,12 @@ CC      ?= cc
 RACE    := $(shell command -v $(CC) >/dev/null 2>&1 && echo -race)
 LDFLAGS := -s -w
 FUZZTIME ?= 20s
+CHAOS_TIME ?= 60s
 COUNT   ?= 6
 TRANSACTIONS ?= 1000000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test race lint bench bench-node fuzz cover contracts contracts-check clean
+.PHONY: help demo build test race lint chaos bench bench-node fuzz cover contracts contracts-check clean
 
 help: ## list the targets
 	@while IFS= read -r line; do case "$$line" in \
@@ -34,6 +35,9 @@ lint: ## vet, formatting and golangci-lint
 	@test -z "$$(gofmt -l .)" || { gofmt -l . ; echo "run gofmt -w on these files" ; exit 1 ; }
 	$(GO) vet ./...
 	$(GO) tool -modfile=tools/go.mod golangci-lint run ./...
+
+chaos: ## kill, stall and cut off nodes at random for CHAOS_TIME (60s) under readers and a job
+	BCOSGATE_CHAOS_TIME=$(CHAOS_TIME) $(GO) test -count=1 -v -run 'TestChaos|TestSlowNode' ./internal/e2e
 
 bench: ## measure encode+hash+sign, frames, the store's group commit, items a second end to end, and a devnode
 	@echo "some minutes; the raw results are written to bench.txt"

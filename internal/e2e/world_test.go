@@ -115,21 +115,40 @@ func (w *world) run(args ...string) string {
 }
 
 // rpc asks a node over plain HTTPS, without any of our client code.
-func (w *world) rpc(node int, method string, result any) {
+func (w *world) rpc(node int, result any, method string, params ...any) {
 	w.t.Helper()
-	body := fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":%q,"params":["group0",""]}`, method)
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, fmt.Sprintf("https://127.0.0.1:%d", w.ports[node]), strings.NewReader(body))
-	require.NoError(w.t, err)
+	require.NoError(w.t, w.ask(ctx, node, result, method, params...))
+}
+
+// ask is rpc for nodes that may not answer. Group and node name come before params.
+func (w *world) ask(ctx context.Context, node int, result any, method string, params ...any) error {
+	body, err := json.Marshal(map[string]any{"jsonrpc": "2.0", "id": 1, "method": method, "params": append([]any{"group0", ""}, params...)})
+	if err != nil {
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, fmt.Sprintf("https://127.0.0.1:%d", w.ports[node]), bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
 	res, err := w.http.Do(req)
-	require.NoError(w.t, err)
+	if err != nil {
+		return err
+	}
 	defer res.Body.Close()
 	text, err := io.ReadAll(res.Body)
-	require.NoError(w.t, err)
+	if err != nil {
+		return err
+	}
 	var answer struct{ Result json.RawMessage }
-	require.NoError(w.t, json.Unmarshal(text, &answer), "%s", text)
-	require.NoError(w.t, json.Unmarshal(answer.Result, result), "%s", text)
+	if err := json.Unmarshal(text, &answer); err != nil {
+		return fmt.Errorf("%s: %w: %s", method, err, text)
+	}
+	if err := json.Unmarshal(answer.Result, result); err != nil {
+		return fmt.Errorf("%s: %w: %s", method, err, text)
+	}
+	return nil
 }
 
 // transactions is how many transactions the chain has executed, and how many
@@ -137,14 +156,16 @@ func (w *world) rpc(node int, method string, result any) {
 func (w *world) transactions() (total, failed int) {
 	w.t.Helper()
 	for node := range w.ports {
-		var count struct{ TransactionCount, FailedTransactionCount int }
-		w.rpc(node, "getTotalTransactionCount", &count)
+		var count transactionCount
+		w.rpc(node, &count, "getTotalTransactionCount")
 		if count.TransactionCount > total {
 			total, failed = count.TransactionCount, count.FailedTransactionCount
 		}
 	}
 	return total, failed
 }
+
+type transactionCount struct{ TransactionCount, FailedTransactionCount int }
 
 // nextPort is where freePorts looks next. It lies below the ports that systems
 // give to outgoing connections, and differs between processes that test at a time.

@@ -32,9 +32,10 @@ const applicationID = 0x62636774
 // slowly must not hold up the jobs.
 const readers = 4
 
-// Store keeps jobs, items, attempts and outcomes in one SQLite file. Its
-// exported methods only read, all but Cancel, and may be used while an engine of
-// another process owns the file. They are safe for concurrent use.
+// Store keeps jobs, items, attempts and outcomes in one SQLite file, and the
+// cordons of nodes. Its exported methods only read, all but Cancel, SetCordon and
+// ClearCordon, and may be used while an engine of another process owns the file.
+// They are safe for concurrent use.
 type Store struct {
 	path    string
 	read    *sql.DB // a few connections that cannot write, for short questions

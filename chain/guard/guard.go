@@ -3,6 +3,7 @@ package guard
 import (
 	"log/slog"
 	"sync"
+	"sync/atomic"
 
 	"github.com/bcosgate/bcosgate/chain"
 	"github.com/bcosgate/bcosgate/chain/pool"
@@ -23,6 +24,9 @@ type Guard struct {
 
 	sends affinity
 	floor floor
+
+	budget *budget         // of retries
+	busy   [2]atomic.Int64 // attempts that have a place, by class
 
 	mu    sync.RWMutex
 	nodes map[string]*node // what is known of each node, by name
@@ -47,15 +51,16 @@ func New(cfg Config, p *pool.Pool) (*Guard, error) {
 	}
 	cfg.setDefaults()
 	target := p.Target().Name
-	g := &Guard{cfg: cfg, target: target, pool: p, log: cfg.Logger.With("target", target), nodes: map[string]*node{}}
+	g := &Guard{cfg: cfg, target: target, pool: p, log: cfg.Logger.With("target", target), nodes: map[string]*node{}, budget: newBudget(cfg.RetryShare)}
 
 	h := g.onNode(g.lease)
+	h = g.counted(h)
 	h = g.inFlight(h)
 	h = g.rated(h)
 	h = g.deadline(h)
 	h = g.observeAttempt(h)
 	g.attempt = h
-	h = g.retry(newBudget(cfg.RetryShare), h)
+	h = g.retry(g.budget, h)
 	h = g.observe(h)
 	g.call = h
 	return g, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"net"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -179,6 +180,23 @@ func TestEtcdThatFailsKeepsTheListAndGetsANewClient(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestEtcdThatAcceptsAndSaysNothingDoesNotHoldUpStop(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer listener.Close()
+	source, err := Etcd(EtcdConfig{Endpoints: []string{listener.Addr().String()}, Prefix: "/n/"})
+	require.NoError(t, err)
+	w, h := startWatcher(t, source)
+	conn, err := listener.Accept()
+	require.NoError(t, err)
+	defer conn.Close()
+	began := time.Now()
+	stopWatcher(t, w)
+	require.Less(t, time.Since(began), etcdTimeout/2, "it does not wait for the deadline")
+	require.Empty(t, h.lists)
 }
 
 func TestEtcdConfigIsChecked(t *testing.T) {

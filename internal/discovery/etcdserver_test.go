@@ -158,6 +158,18 @@ func TestRealEtcdNodesComeAndGo(t *testing.T) {
 	require.Equal(t, []string{"d:4"}, h.next(t))
 }
 
+func TestRealEtcdIsFoundBehindAMemberThatIsDown(t *testing.T) {
+	t.Parallel()
+	server := startEtcd(t, false)
+	server.put(t, "/nodes/a", "a:1")
+	const nobody = "http://127.0.0.1:1"
+	_, h := startWatcher(t, server.source(t, func(c *EtcdConfig) { c.Endpoints = []string{nobody, server.endpoint} }))
+	require.Equal(t, []string{"a:1"}, h.next(t))
+	server.put(t, "/nodes/a", "a:2")
+	require.Equal(t, []string{"a:2"}, h.next(t))
+	require.Zero(t, h.count("WARN"), h.text())
+}
+
 func TestRealEtcdKilledAndRestarted(t *testing.T) {
 	t.Parallel()
 	server := startEtcd(t, false)

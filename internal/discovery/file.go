@@ -45,11 +45,12 @@ func (c FileConfig) Validate() error {
 
 // File lists the lines of a file. Its folder is watched, not the file, so that a
 // file that is replaced and a link that is turned (as Kubernetes does with mounted
-// ConfigMaps) are seen; the list is current 100 ms after a change. Write another
-// file and rename it over this one: what is written in place may be read by halves.
+// ConfigMaps) are seen; the list is current 100 ms after a change, and after a
+// failure once the watcher tries again. Write another file and rename it over this
+// one: what is written in place may be read by halves.
 //
-// A file without nodes is an empty list; one that is missing, unreadable or larger
-// than 1 MiB is a failure.
+// A file without nodes is an empty list; one that is missing, unreadable, not
+// regular or larger than 1 MiB is a failure.
 func File(cfg FileConfig) (Source, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -109,6 +110,13 @@ func (f *file) watchFolder(ctx context.Context, emit func([]Entry)) error {
 }
 
 func (f *file) read() ([]Entry, error) {
+	info, err := os.Stat(f.Path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() { // to open a pipe might wait for ever
+		return nil, fmt.Errorf("%s is no regular file", f.Path)
+	}
 	opened, err := os.Open(f.Path)
 	if err != nil {
 		return nil, err

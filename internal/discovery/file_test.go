@@ -86,7 +86,7 @@ func TestAFileThatIsMissingOrEmptyTakesNoNodeAway(t *testing.T) {
 	require.NoError(t, os.Remove(path))
 	require.Eventually(t, func() bool { return h.count("no such file") >= 2 }, 20*time.Second, 5*time.Millisecond, h.text())
 	require.NoError(t, os.Mkdir(path, 0o700)) // a folder is no file
-	h.untilLogged(t, "is a directory")
+	h.untilLogged(t, "is no regular file")
 	require.NoError(t, os.Remove(path))
 	replace(t, path, strings.Repeat("#\n", maxFile/2)+"x:1\n")
 	h.untilLogged(t, "larger than")

@@ -9,10 +9,12 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 )
@@ -360,6 +362,34 @@ func TestStartAndStop(t *testing.T) {
 		require.NoError(t, w.Stop(t.Context()), "again")
 		require.Error(t, w.Start(t.Context()), "after Stop")
 	})
+}
+
+func TestAnybodyMayStopAndWaitAtAnyTime(t *testing.T) {
+	t.Parallel()
+	for range 100 {
+		synctest.Test(t, func(t *testing.T) {
+			w, err := NewWatcher(Config{Source: Static([]string{"a:1"}), Set: func([]string) error { return nil }})
+			require.NoError(t, err)
+			var started atomic.Int64
+			for range 3 {
+				go func() {
+					if w.Start(t.Context()) == nil {
+						started.Add(1)
+					}
+				}()
+				go func() {
+					ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+					defer cancel()
+					_ = w.Wait(ctx)
+				}()
+				go func() { assert.NoError(t, w.Stop(t.Context())) }()
+			}
+			time.Sleep(time.Second)
+			synctest.Wait()
+			require.EqualValues(t, 1, started.Load())
+			require.NoError(t, w.Stop(t.Context()))
+		})
+	}
 }
 
 func TestTheEndOfTheContextOfStartIsAStop(t *testing.T) {

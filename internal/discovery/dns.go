@@ -106,7 +106,7 @@ func (d *dns) read(ctx context.Context) ([]Entry, error) {
 		if record.Target == "." {
 			continue
 		}
-		address := net.JoinHostPort(strings.TrimSuffix(record.Target, "."), strconv.Itoa(int(record.Port)))
+		address := net.JoinHostPort(record.Target, strconv.Itoa(int(record.Port)))
 		entries = append(entries, Entry{Where: "SRV record", Address: address})
 	}
 	var failure *net.DNSError

@@ -175,7 +175,7 @@ func settled[T any](ctx context.Context, changes <-chan T) error {
 		select {
 		case _, open := <-changes:
 			if !open {
-				changes = nil
+				return nil // what it ended with is met by the next look at it
 			}
 		case <-timer.C:
 			return nil

@@ -50,7 +50,7 @@ type Watcher struct {
 
 	mu    sync.Mutex
 	stop  context.CancelFunc // nil before Start
-	fault error              // why the source gives no list now; nil when it does
+	fault error              // the last trouble; nil when there was none
 }
 
 // NewWatcher checks cfg; it starts nothing.
@@ -199,9 +199,6 @@ func (w *Watcher) failed(err error) {
 
 // worked ends all trouble, and the wait for the first list.
 func (w *Watcher) worked() {
-	w.mu.Lock()
-	w.fault = nil
-	w.mu.Unlock()
 	select {
 	case <-w.first:
 	default:

@@ -2,21 +2,12 @@ package pool
 
 import (
 	"context"
-	"math/rand/v2"
-	"slices"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/bcosgate/bcosgate/chain"
 )
-
-// Want says which node is wanted for a request. The zero value is any good one.
-type Want struct {
-	Node    string   // only this one; empty is any
-	Prefer  string   // this one while it is online, also when others do better
-	Avoid   []string // these only when there is no other
-	Skip    []string // never these
-	MinHead uint64   // nodes that told of this block come before all others
-}
 
 // Result is what a request tells about its node.
 type Result uint8
@@ -33,115 +24,130 @@ const (
 type Outcome struct {
 	Result Result
 	// Latency is how long the node took for something that it can answer at once; 0
-	// says nothing about its speed. With Unknown it took at least so long.
+	// says nothing about its speed. Unless it Answered, it took at least so long.
 	Latency time.Duration
 }
 
 // Lease is a place on a connection for one request. Release it exactly once.
 type Lease struct {
 	node *Node
-	slot *slot
-	conn Conn
+	on   *member
 }
 
 // Conn is the connection, which other requests use at the same time. It may break
 // at any moment, and must not be closed or used after Release.
-func (l Lease) Conn() Conn { return l.conn }
+func (l Lease) Conn() Conn { return l.on.conn }
 
 // Node is the name of the node.
 func (l Lease) Node() string { return l.node.name }
 
 // Release gives the place back and says how the request ended.
-func (l Lease) Release(Outcome) { l.slot.inFlight.Add(-1) }
-
-// Name is the node's address, host:port.
-func (n *Node) Name() string { return n.name }
-
-// Head is the newest block that the node told of; 0 while it is offline.
-func (n *Node) Head() uint64 { return n.status().Head }
-
-// Lease lends a connection to the node. It waits for one for at most that time (0:
-// as long as ctx allows). With fresh it is one that was made for this request,
-// where the bounds allow it, else the youngest. Errors, all sent no, are
-// KindUnavailable when the node cannot be reached, KindOverloaded when all
-// connections were taken for so long, and KindCanceled.
-func (n *Node) Lease(_ context.Context, _ time.Duration, _ bool) (Lease, error) {
-	var best Lease
-	for _, s := range n.slots {
-		conn, _, ok := s.look()
-		if ok && (best.slot == nil || s.inFlight.Load() < best.slot.inFlight.Load()) {
-			best = Lease{node: n, slot: s, conn: conn}
+func (l Lease) Release(o Outcome) {
+	n, m := l.node, l.on
+	poke := false
+	n.mu.Lock()
+	m.inFlight--
+	n.inFlight.Add(-1)
+	n.meter.request(o)
+	switch {
+	case m.cause != standing:
+		if m.inFlight == 0 {
+			m.finish()
 		}
+	case n.waiting.Len() > 0:
+		n.serve()
+	default:
+		poke = m.overdue && m.inFlight == 0
 	}
-	if best.slot == nil {
-		return Lease{}, n.pool.unavailable("lease", nil)
+	n.mu.Unlock()
+	if poke {
+		n.poke()
 	}
-	best.slot.inFlight.Add(1)
-	return best, nil
 }
 
-// maxLag is how many blocks a node may be behind the highest and still be asked:
-// notifications of one block reach us at slightly different times.
-const maxLag = 1
-
-// Choose says which node is best asked now. It never waits. Without one the error
-// is KindUnavailable, sent no, and says what keeps each node away.
-func (p *Pool) Choose(want Want) (*Node, error) {
-	type place struct {
-		n        *Node
-		head     uint64
-		inFlight int64
+// Lease lends a connection to the node. When all are full it waits in the order of
+// arrival, for at most that time (0: as long as ctx allows). With fresh it is one
+// that was made for this request, where the bounds allow it, else the youngest.
+// Errors, all sent no, are KindUnavailable when the node cannot be reached or gives
+// no leases, KindOverloaded when there was no connection in that time, and
+// KindCanceled. Each wait holds the goroutine of its caller and nothing else: who
+// bounds calls bounds the queue.
+func (n *Node) Lease(ctx context.Context, wait time.Duration, fresh bool) (Lease, error) {
+	n.mu.Lock()
+	told := n.demand
+	m, w := n.take(fresh)
+	poke := n.demand && !told
+	n.mu.Unlock()
+	if poke {
+		n.poke()
 	}
-	var places []place
-	var highest uint64
-	for _, n := range p.nodes {
-		at := place{n: n, inFlight: -1}
-		for _, s := range n.slots {
-			if _, head, ok := s.look(); ok {
-				at.head = max(at.head, head.Number)
-				at.inFlight = max(at.inFlight, 0) + s.inFlight.Load()
-			}
-		}
-		if at.inFlight < 0 || slices.Contains(want.Skip, n.name) || want.Node != "" && want.Node != n.name {
+	if m != nil {
+		n.pool.count.leases.Add(1)
+		return Lease{node: n, on: m}, nil
+	}
+	if w == nil {
+		n.pool.count.refused.Add(1)
+		return Lease{}, n.refusal()
+	}
+	return n.await(ctx, wait, w)
+}
+
+// take finds a place, or queues for one, or does neither when the node gives none.
+func (n *Node) take(fresh bool) (*member, *waiter) {
+	if !n.askable.Load() {
+		return nil, nil
+	}
+	open := *n.open.Load()
+	room := n.dialing || len(n.members) < n.pool.cfg.MaxConns
+	if fresh && (n.dialing || room && !time.Now().Before(n.nextDial)) {
+		n.demand = true
+		return nil, n.queue(true)
+	}
+	m := n.place(open, fresh)
+	if room && (m == nil || m.inFlight >= n.pool.cfg.PerConn) {
+		n.demand = true
+	}
+	if m == nil {
+		return nil, n.queue(false)
+	}
+	n.give(m)
+	return m, nil
+}
+
+// place is the connection for one more request, or nil when all are full. The
+// oldest is filled up to PerConn first, so that others can go idle.
+func (n *Node) place(open []*member, fresh bool) (best *member) {
+	for _, m := range open {
+		if m.inFlight >= n.pool.cfg.MaxPerConn {
 			continue
 		}
-		if n.name == want.Prefer {
-			return n, nil
+		if !fresh && m.inFlight < n.pool.cfg.PerConn {
+			return m
 		}
-		highest = max(highest, at.head)
-		places = append(places, at)
-	}
-	var best *place
-	rank := func(at *place) (r int64) {
-		if at.head+maxLag < highest || at.head < want.MinHead {
-			r += 1 << 40
-		}
-		if slices.Contains(want.Avoid, at.n.name) {
-			r += 1 << 41
-		}
-		return r + at.inFlight
-	}
-	start := rand.IntN(max(len(places), 1)) // so that equals share the work
-	for i := range places {
-		at := &places[(start+i)%len(places)]
-		if best == nil || rank(at) < rank(best) {
-			best = at
+		if fresh || best == nil || m.inFlight < best.inFlight {
+			best = m // of fresh ones the last, which is the youngest
 		}
 	}
-	if best == nil {
-		return nil, p.unavailable("choose", nil)
-	}
-	return best.n, nil
+	return best
 }
 
-// look is the connection that stands, and the head that it knows.
-func (s *slot) look() (Conn, chain.Head, bool) {
-	s.mu.Lock()
-	conn := s.conn
-	s.mu.Unlock()
-	if conn == nil {
-		return nil, chain.Head{}, false
+func (n *Node) give(m *member) {
+	m.inFlight++
+	m.leases++
+	n.inFlight.Add(1)
+}
+
+// refusal says why the node gives no leases.
+func (n *Node) refusal() error {
+	return &chain.Error{Kind: chain.KindUnavailable, Sent: chain.SentNo, Op: "lease", Node: n.name, Msg: n.obstacle()}
+}
+
+// gaveUp is the error of a wait without a lease.
+func (n *Node) gaveUp(ctx context.Context, waited time.Duration) error {
+	e := &chain.Error{Kind: chain.KindOverloaded, Sent: chain.SentNo, Op: "lease", Node: n.name, Err: ctx.Err(),
+		Msg: fmt.Sprintf("no connection was free for %s", waited.Round(time.Millisecond))}
+	if errors.Is(e.Err, context.Canceled) {
+		e.Kind, e.Msg = chain.KindCanceled, "given up while waiting for a connection"
 	}
-	head, err := conn.Head(context.Background())
-	return conn, head, err == nil // else it has just ended
+	return e
 }

@@ -1,10 +1,9 @@
 package pool
 
 import (
+	"container/list"
 	"context"
-	"errors"
-	"math/rand/v2"
-	"strings"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -12,207 +11,283 @@ import (
 	"github.com/bcosgate/bcosgate/chain"
 )
 
-var (
-	errNotDialled = errors.New("not dialled yet")
-	errEnded      = errors.New("the connection ended")
-)
+// never is longer than anything that is waited for, and can be added to a time.
+const never = time.Duration(1 << 62)
 
-// Node is one node with its connections. It is online while one of them stands.
+// Node is one node with its connections. It is online while one of them takes
+// requests.
+//
+// One goroutine owns it: it starts dials and heartbeats, and retires connections.
+// Each dial, each heartbeat and each connection has a goroutine that waits for its
+// end, notes it and wakes the owner.
 type Node struct {
-	pool  *Pool
-	name  string
-	slots []*slot
+	pool   *Pool
+	name   string
+	listed bool          // guarded by Pool.listing
+	wake   chan struct{} // of one: there may be something to do for the owner
+	work   sync.WaitGroup
 
-	mu      sync.Mutex
-	up      int       // connections that stand
-	since   time.Time // of the last change between online and offline
-	lastErr error     // why the last dial failed or the last connection ended; nil while all is well
-	told    string    // the last error that was logged while offline
-}
-
-// slot is the place of one connection. Its goroutine dials and dials again.
-type slot struct {
-	node     *Node
+	// What Choose reads without the lock. It is written under the lock.
+	open     atomic.Pointer[[]*member] // connections that take requests, the oldest first
+	askable  atomic.Bool               // leases are given
+	tier     atomic.Int32              // how good it is, 0 is best
 	inFlight atomic.Int64
+	meter    meter
 
-	mu   sync.Mutex
-	conn Conn // nil while there is none
+	mu      sync.Mutex // taken after Pool.listing, before Pool.mu
+	members []*member  // all connections, the oldest first
+	waiting list.List  // of *waiter, in the order in which they came
+	fresh   int        // of them, that wait for a new connection
+	demand  bool       // a lease asked for a further connection
+
+	busy     context.Context // of dials and heartbeats
+	quit     context.CancelFunc
+	dialing  bool
+	beating  bool
+	nextDial time.Time // not before
+	nextBeat time.Time
+	failures int // dials in a row that gave no connection that stood
+	missed   int // heartbeats in a row
+
+	online     bool
+	renewing   bool // the only connection is being replaced
+	leaving    bool
+	ended      bool // the owner has
+	since      time.Time
+	lastErr    error // why the last dial failed or the last connection ended; nil since all is well
+	told       string
+	caughtUp   time.Time // since when a node that lagged does not
+	exclusions []Exclusion
+	news       []news // what update tells after the lock
 }
 
-// Nodes is the state of all nodes, in the order of the configuration.
-func (p *Pool) Nodes() []NodeStatus {
-	out := make([]NodeStatus, len(p.nodes))
-	for i, n := range p.nodes {
-		out[i] = n.status()
+func newNode(p *Pool, name string) *Node {
+	n := &Node{pool: p, name: name, wake: make(chan struct{}, 1), since: time.Now(), lastErr: errNotDialled}
+	n.open.Store(new([]*member))
+	n.bar(Offline, problem(errNotDialled), n.since)
+	if c, ok := p.cordon(name); ok {
+		n.bar(Cordoned, c.text(), c.Since)
 	}
-	return out
+	return n
 }
 
-func (n *Node) status() NodeStatus {
-	n.mu.Lock()
-	s := NodeStatus{Node: n.name, Online: n.up > 0, Connections: n.up, Since: n.since}
-	if n.lastErr != nil {
-		s.Error, s.Kind = n.lastErr.Error(), chain.KindOf(n.lastErr)
-	}
-	n.mu.Unlock()
-	for _, slot := range n.slots {
-		s.InFlight += int(slot.inFlight.Load())
-		if _, head, ok := slot.look(); ok {
-			s.Head = max(s.Head, head.Number)
-		}
-	}
-	return s
+// start starts the owner. Pool.listing is held, and the pool is started.
+func (n *Node) start() {
+	n.busy, n.quit = context.WithCancel(n.pool.life)
+	n.pool.running.Go(n.run)
 }
 
-// problems says for people what is wrong with each node; nodes with the same
-// problem stand together.
-func (p *Pool) problems() string {
-	var order []string
-	nodes := map[string][]string{}
-	for _, n := range p.nodes {
-		n.mu.Lock()
-		text := problem(n.lastErr)
-		n.mu.Unlock()
-		if nodes[text] == nil {
-			order = append(order, text)
-		}
-		nodes[text] = append(nodes[text], n.name)
-	}
-	for i, text := range order {
-		order[i] = strings.Join(nodes[text], ", ") + ": " + text
-	}
-	return strings.Join(order, "; ")
-}
-
-// problem is err in the words for people where it has some; the log has it all.
-func problem(err error) string {
-	if err == nil {
-		err = errEnded
-	}
-	if e, ok := errors.AsType[*chain.Error](err); ok && e.Msg != "" {
-		return e.Msg
-	}
-	return err.Error()
-}
-
-// keep holds a connection to the node until ctx ends.
-func (s *slot) keep(ctx context.Context) {
-	n, cfg := s.node, &s.node.pool.cfg
-	for failures := 0; ctx.Err() == nil; {
-		conn, err := s.dial(ctx)
-		if err != nil {
-			if ctx.Err() != nil {
-				return
-			}
-			n.failed(err)
-		} else {
-			stood := time.Now()
-			s.hold(ctx, conn)
-			if time.Since(stood) >= cfg.BackoffMax {
-				failures = 0
-			}
-		}
-		limit := cfg.BackoffMax
-		if failures < 30 { // beyond, the shift would overflow
-			limit = min(limit, cfg.BackoffMin<<failures)
-		}
-		failures++
+// run is the owner. It ends when the node has left, or with the pool's life.
+func (n *Node) run() {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	life := n.pool.life.Done()
+	for {
 		select {
-		case <-time.After(rand.N(limit)):
-		case <-ctx.Done():
+		case <-timer.C:
+		case <-n.wake:
+		case <-life:
+			life = nil
+			n.update(n.cut)
+		}
+		next, ended := n.step(time.Now())
+		if ended {
+			break
+		}
+		timer.Reset(next)
+	}
+	n.work.Wait()
+	n.quit()
+	n.pool.forget(n)
+}
+
+// step starts what is due, and says when it wants to look again.
+func (n *Node) step(now time.Time) (next time.Duration, ended bool) {
+	next = never
+	sooner := func(at time.Time) { next = min(next, max(0, at.Sub(now))) }
+	n.change(func() {
+		n.renew(now)
+		n.trim(now, sooner)
+		if n.wantsDial(now) {
+			if now.Before(n.nextDial) {
+				sooner(n.nextDial)
+			} else {
+				n.dialing, n.demand = true, false
+				ctx := n.busy
+				n.work.Go(func() { n.dial(ctx) })
+			}
+		}
+		if m := n.first(); m != nil && !n.beating {
+			if now.Before(n.nextBeat) {
+				sooner(n.nextBeat)
+			} else {
+				n.beating, n.nextBeat = true, now.Add(n.pool.cfg.Heartbeat)
+				ctx := n.busy
+				n.work.Go(func() { n.beat(ctx, m) })
+			}
+		}
+		ended = n.leaving && len(n.members) == 0 && !n.dialing && !n.beating
+		n.ended = ended
+	})
+	return next, ended
+}
+
+// wantsDial reports whether a connection is missing and may be opened.
+func (n *Node) wantsDial(now time.Time) bool {
+	cfg := &n.pool.cfg
+	if n.dialing || n.leaving || len(n.members) >= cfg.MaxConns {
+		return false
+	}
+	open := *n.open.Load()
+	n.demand = n.demand && (n.crowded(open) || n.fresh > 0)
+	return len(open) < cfg.MinConns || n.demand || slices.ContainsFunc(open, func(m *member) bool { return m.expired(now) })
+}
+
+// crowded reports whether all connections carry so much that a further one is wanted.
+func (n *Node) crowded(open []*member) bool {
+	return !slices.ContainsFunc(open, func(m *member) bool { return m.inFlight < n.pool.cfg.PerConn })
+}
+
+// leave gives no more leases, and ends connections with their last lease, or when
+// the time has passed.
+func (n *Node) leave(within time.Duration) {
+	n.leaving, n.renewing = true, false
+	n.quit()
+	for _, m := range n.members {
+		m.retire(drained, time.Now().Add(within))
+	}
+}
+
+// cut ends everything at once.
+func (n *Node) cut() {
+	n.leave(0)
+	for _, m := range n.members {
+		m.finish()
+	}
+}
+
+// comeBack makes a node that leaves a listed one again. It is false when it is too
+// late.
+func (n *Node) comeBack() (back bool) {
+	n.update(func() {
+		if n.ended || n.pool.life.Err() != nil {
+			return
+		}
+		back = true
+		n.leaving = false
+		n.busy, n.quit = context.WithCancel(n.pool.life)
+		for _, m := range n.members {
+			m.reuse()
+		}
+		n.admit(Draining)
+	})
+	return back
+}
+
+// update changes the node, and wakes the owner.
+func (n *Node) update(change func()) {
+	n.change(change)
+	n.poke()
+}
+
+// poke wakes the owner.
+func (n *Node) poke() {
+	select {
+	case n.wake <- struct{}{}:
+	default:
+	}
+}
+
+// change changes the node, sees to what follows from it, and tells of it once the
+// lock is free.
+func (n *Node) change(change func()) {
+	n.mu.Lock()
+	change()
+	n.follow()
+	told := n.news
+	n.news = nil
+	n.mu.Unlock()
+	n.pool.tell(n.name, told)
+}
+
+// follow derives what others see from the state.
+func (n *Node) follow() {
+	n.lineUp()
+	open := len(*n.open.Load())
+	if open > 0 {
+		n.renewing = false
+	}
+	n.note(open > 0 || n.renewing)
+	barred := slices.ContainsFunc(n.exclusions, func(e Exclusion) bool { return e.Reason.bars() })
+	n.askable.Store(n.online && !barred)
+	n.tier.Store(tierOf(n.exclusions))
+	if n.askable.Load() {
+		n.serve()
+	} else {
+		n.dismiss()
+	}
+}
+
+// lineUp finds the connections that take requests.
+func (n *Node) lineUp() {
+	open := make([]*member, 0, len(n.members))
+	for _, m := range n.members {
+		if m.cause == standing {
+			open = append(open, m)
 		}
 	}
+	n.open.Store(&open)
 }
 
-// dial opens a connection and makes sure that it leads to the pool's chain.
-func (s *slot) dial(ctx context.Context) (Conn, error) {
-	p := s.node.pool
-	ctx, cancel := context.WithTimeout(ctx, p.cfg.DialTimeout)
-	defer cancel()
-	conn, err := p.cfg.Dial(ctx, s.node.name)
-	if err != nil {
-		return nil, err
+// note takes down whether the node is online. That of a node which leaves is no
+// news.
+func (n *Node) note(online bool) {
+	if online == n.online {
+		return
 	}
-	id, err := conn.Identity(ctx)
-	if err == nil {
-		err = p.agree(id)
+	n.online, n.since, n.missed = online, time.Now(), 0
+	switch {
+	case online:
+		n.told = ""
+		n.nextBeat = n.since.Add(n.pool.cfg.Heartbeat)
+		n.admit(WrongChain)
+		n.admit(Offline)
+	case !n.leaving:
+		n.told = n.lastErr.Error()
+		for _, r := range []Reason{Lagging, Failing, Slow, NotServing} { // it is judged anew when it comes back
+			n.admit(r)
+		}
+		n.exclude(Offline, problem(n.lastErr))
 	}
-	if err != nil {
-		_ = conn.Close()
-		return nil, err
-	}
-	return conn, nil
 }
 
-// hold lends the connection out until it or ctx ends.
-func (s *slot) hold(ctx context.Context, conn Conn) {
-	s.mu.Lock()
-	s.conn = conn
-	s.mu.Unlock()
-	s.node.connected()
-
-	select {
-	case <-conn.Done():
-	case <-ctx.Done():
+// first is the oldest connection that takes requests, or nil.
+func (n *Node) first() *member {
+	if open := *n.open.Load(); len(open) > 0 {
+		return open[0]
 	}
-
-	s.mu.Lock()
-	s.conn = nil
-	s.mu.Unlock()
-	_, err := conn.Head(context.Background()) // says why it ended, if it did by itself
-	_ = conn.Close()
-	if err == nil {
-		err = errEnded
-	}
-	s.node.disconnected(err, ctx.Err() != nil)
+	return nil
 }
 
-// connected counts a new connection.
-func (n *Node) connected() {
-	n.mu.Lock()
-	n.up++
-	first := n.up == 1
-	if first {
-		n.since, n.told = time.Now(), ""
-	}
-	if n.up == len(n.slots) {
-		n.lastErr = nil
-	}
-	n.mu.Unlock()
-	if first {
-		n.pool.log.Info("node online", "node", n.name)
-	}
-	n.pool.announce()
+// Name is the node's address, host:port.
+func (n *Node) Name() string { return n.name }
+
+// Head is the newest block that the node told of; 0 while it is offline.
+func (n *Node) Head() uint64 {
+	h, _ := n.head()
+	return h.Number
 }
 
-// disconnected counts the end of a connection.
-func (n *Node) disconnected(err error, stopping bool) {
-	n.mu.Lock()
-	n.up--
-	n.lastErr = err
-	last := n.up == 0
-	if last {
-		n.since, n.told = time.Now(), err.Error()
+// head is the highest that a connection knows, and false when none stands.
+func (n *Node) head() (best chain.Head, ok bool) {
+	for _, m := range *n.open.Load() {
+		h, err := m.conn.Head(context.Background())
+		if err != nil {
+			continue // it has just ended
+		}
+		if !ok || h.Number > best.Number || h.Number == best.Number && h.At.After(best.At) {
+			best, ok = h, true
+		}
 	}
-	n.mu.Unlock()
-	if last && !stopping {
-		n.pool.log.Warn("node offline", "node", n.name, "error", err)
-	}
-	n.pool.announce()
-}
-
-// failed notes a dial that failed. While the node is offline each new reason is
-// logged once.
-func (n *Node) failed(err error) {
-	n.mu.Lock()
-	n.lastErr = err
-	tell := n.up == 0 && n.told != err.Error()
-	if tell {
-		n.told = err.Error()
-	}
-	n.mu.Unlock()
-	if tell {
-		n.pool.log.Warn("node cannot be reached", "node", n.name, "error", err)
-	}
-	n.pool.announce()
+	return best, ok
 }

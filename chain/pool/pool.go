@@ -1,6 +1,6 @@
 // Package pool keeps connections to the nodes of one target and lends them: it
 // dials and dials again, watches how each node does, and says which node is best
-// asked.
+// asked. DESIGN.md has the states, the locks and the reasons.
 //
 // It never knows a wire protocol, which the given dialler does, and never makes a
 // request of its users itself: limits, retries and deadlines are package guard's.
@@ -12,160 +12,136 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/bcosgate/bcosgate/chain"
 )
 
-// Conn is one connection to one node. Head must not wait for the network.
-// Close ends it and waits; Done is closed when it has ended, for whatever reason.
-type Conn interface {
-	chain.HeadReader
-	chain.Caller
-	chain.Sender
-	chain.ReceiptReader
-	chain.BlockReader
-	chain.CodeReader
-	chain.Identifier
-	BlockNumber(ctx context.Context) (uint64, error)
-	Done() <-chan struct{}
-	Close() error
-}
-
-// Config says which nodes a pool has.
-type Config struct {
-	Target chain.Target
-	Nodes  []string // addresses, in the order of the configuration; at least one, none twice
-
-	// ConnsPerNode is how many connections each node gets; 0 is 2. Requests are
-	// multiplexed on them, so that a few carry thousands.
-	ConnsPerNode int
-
-	// Dial opens a connection to a node that serves Target. Its error may be
-	// shown to people and must not be nil without a connection.
-	Dial func(ctx context.Context, node string) (Conn, error)
-
-	// The pause before the k-th new dial of a connection is random between 0 and
-	// BackoffMin·2^k, at most BackoffMax; 0 are 100 ms and 5 s. It is small again
-	// once a connection has stood for BackoffMax.
-	BackoffMin, BackoffMax time.Duration
-
-	// DialTimeout bounds one dial and the look at the genesis block; 0 is 10 s.
-	DialTimeout time.Duration
-
-	Logger *slog.Logger // nil logs nothing
-}
-
 // Pool is a set of connections to the nodes of one target. Its methods are safe
 // for concurrent use, also before Start and after Stop, when no node is online.
 //
 // Without a usable node errors are KindUnavailable, sent no, and name each node
-// with its last error.
+// with what keeps it away.
 type Pool struct {
 	cfg   Config
 	log   *slog.Logger
-	nodes []*Node
+	gate  chan struct{}           // holds one for each dial under way
+	nodes atomic.Pointer[[]*Node] // listed ones in their order, then those that drain; replaced, never changed
+	count counters
 
-	mu       sync.Mutex
-	started  bool
-	stop     context.CancelFunc
-	changed  chan struct{}   // closed and replaced at each change of a node
-	identity *chain.Identity // of the first node that came online; the others must have the same
-	wg       sync.WaitGroup
+	// listing is held while the list of nodes, or whether they run, changes. It is
+	// taken before the locks of nodes.
+	listing sync.Mutex
+	life    context.Context // of the owners of nodes; nil before Start
+	end     context.CancelFunc
+	retire  context.CancelFunc // ends the judge
+	stopped atomic.Bool
+	running sync.WaitGroup
+
+	cordoning chan struct{} // of one: cordons are set and cleared one after the other
+
+	mu       sync.Mutex        // taken last
+	changed  chan struct{}     // closed and replaced at each change of a node
+	identity *chain.Identity   // of the first node that came online; the others must have the same
+	cordons  map[string]Cordon // also of nodes that are not listed
+	changes  map[Reason]Change // counted
+	heads    [markTicks]uint64 // the highest heads of the last looks, oldest first
 }
 
 // New makes a pool; it dials nothing yet.
 func New(cfg Config) (*Pool, error) {
-	if cfg.ConnsPerNode <= 0 {
-		cfg.ConnsPerNode = 2
+	if err := cfg.setDefaults(); err != nil {
+		return nil, err
 	}
-	if cfg.BackoffMin <= 0 {
-		cfg.BackoffMin = 100 * time.Millisecond
+	p := &Pool{
+		cfg: cfg, log: cfg.Logger.With("target", cfg.Target.Name), gate: make(chan struct{}, cfg.MaxDials),
+		cordoning: make(chan struct{}, 1), changed: make(chan struct{}),
+		cordons: map[string]Cordon{}, changes: map[Reason]Change{},
 	}
-	if cfg.BackoffMax <= 0 {
-		cfg.BackoffMax = 5 * time.Second
-	}
-	if cfg.DialTimeout <= 0 {
-		cfg.DialTimeout = 10 * time.Second
-	}
-	if cfg.Logger == nil {
-		cfg.Logger = slog.New(slog.DiscardHandler)
-	}
-	if cfg.Dial == nil {
-		return nil, errors.New("pool: no dialler")
-	}
-	if len(cfg.Nodes) == 0 {
-		return nil, fmt.Errorf("pool: target %q has no nodes", cfg.Target.Name)
-	}
-	p := &Pool{cfg: cfg, log: cfg.Logger.With("target", cfg.Target.Name), changed: make(chan struct{})}
-	seen := map[string]bool{}
-	for _, name := range cfg.Nodes {
-		if name == "" || seen[name] {
-			return nil, fmt.Errorf("pool: target %q names node %q twice or empty", cfg.Target.Name, name)
-		}
-		seen[name] = true
-		n := &Node{pool: p, name: name, since: time.Now(), lastErr: errNotDialled}
-		for range cfg.ConnsPerNode {
-			n.slots = append(n.slots, &slot{node: n})
-		}
-		p.nodes = append(p.nodes, n)
-	}
+	p.arrange(cfg.Nodes)
 	return p, nil
 }
 
 // Target is what the pool's nodes serve.
 func (p *Pool) Target() chain.Target { return p.cfg.Target }
 
-// Start begins to dial all nodes, for ever until Stop, and returns at once. The
-// end of ctx is a Stop that does not wait.
+// Start reads the book of cordons, begins to dial all nodes, for ever until Stop,
+// and returns. The end of ctx is a Stop that does not wait.
 func (p *Pool) Start(ctx context.Context) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.started {
+	if err := p.loadCordons(ctx); err != nil {
+		return err
+	}
+	p.listing.Lock()
+	defer p.listing.Unlock()
+	if p.life != nil || p.stopped.Load() {
 		return errors.New("pool: started twice")
 	}
-	p.started = true
-	ctx, p.stop = context.WithCancel(ctx)
-	for _, n := range p.nodes {
-		for _, s := range n.slots {
-			p.wg.Go(func() { s.keep(ctx) })
-		}
+	p.life, p.end = context.WithCancel(ctx)
+	judging, retire := context.WithCancel(p.life)
+	p.retire = retire
+	p.running.Go(func() { p.judge(judging) })
+	for _, n := range *p.nodes.Load() {
+		n.start()
 	}
 	return nil
 }
 
-// Stop closes all connections, which ends what still waits on them with
-// KindUnavailable, and waits for the pool's goroutines or the end of ctx.
+// closeGrace is how long Stop waits for connections that it had to cut: closing
+// one asks nobody.
+const closeGrace = time.Second
+
+// Stop lends nothing more (KindUnavailable) and waits for the leases that are out
+// as long as ctx allows. Then it closes all connections, which ends what still
+// waits on them with KindUnavailable, and waits for the pool's goroutines. The
+// error says that there was no time for that.
 func (p *Pool) Stop(ctx context.Context) error {
-	p.mu.Lock()
-	stop := p.stop
-	p.mu.Unlock()
-	if stop == nil {
+	p.listing.Lock()
+	started := p.life != nil
+	if !p.stopped.Swap(true) && started {
+		p.retire()
+		for _, n := range *p.nodes.Load() {
+			n.update(func() {
+				n.bar(Draining, "the pool stops", time.Now())
+				n.leave(never)
+			})
+		}
+	}
+	p.listing.Unlock()
+	p.announce()
+	if !started {
 		return nil
 	}
-	stop()
 	down := make(chan struct{})
 	go func() {
-		p.wg.Wait()
+		p.running.Wait()
 		close(down)
 	}()
+	var late error
 	select {
 	case <-down:
-		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("pool: connections of target %q did not close in time: %w", p.cfg.Target.Name, ctx.Err())
+		late = fmt.Errorf("pool: %d requests to target %q were cut off: %w", p.Stat().InFlight, p.cfg.Target.Name, ctx.Err())
+	}
+	p.end()
+	select {
+	case <-down:
+		return late
+	case <-time.After(closeGrace):
+		return fmt.Errorf("pool: connections of target %q did not close in time: %w", p.cfg.Target.Name, context.Cause(ctx))
 	}
 }
 
-// WaitReady waits until one node is online. When ctx ends first, the error names
-// the problem of each node.
+// WaitReady waits until a node can be asked. When ctx ends first, or the pool has
+// stopped, the error names the problem of each node.
 func (p *Pool) WaitReady(ctx context.Context) error {
 	for {
 		p.mu.Lock()
 		changed := p.changed
 		p.mu.Unlock()
-		if _, err := p.Choose(Want{}); err == nil {
-			return nil
+		_, err := p.Choose(Want{})
+		if err == nil || p.stopped.Load() {
+			return err
 		}
 		select {
 		case <-changed:
@@ -202,11 +178,9 @@ func (p *Pool) agree(id chain.Identity) error {
 // Head is the highest head that any online node told.
 func (p *Pool) Head(context.Context) (chain.Head, error) {
 	var best chain.Head
-	for _, n := range p.nodes {
-		for _, slot := range n.slots {
-			if _, h, ok := slot.look(); ok && (best.At.IsZero() || h.Number > best.Number || h.Number == best.Number && h.At.After(best.At)) {
-				best = h
-			}
+	for _, n := range *p.nodes.Load() {
+		if h, ok := n.head(); ok && (best.At.IsZero() || h.Number > best.Number || h.Number == best.Number && h.At.After(best.At)) {
+			best = h
 		}
 	}
 	if best.At.IsZero() {
@@ -225,10 +199,4 @@ func (p *Pool) Identity(context.Context) (chain.Identity, error) {
 		return chain.Identity{}, p.unavailable("identity", nil)
 	}
 	return *id, nil
-}
-
-// unavailable is the error without a usable node.
-func (p *Pool) unavailable(op string, cause error) error {
-	return &chain.Error{Kind: chain.KindUnavailable, Sent: chain.SentNo, Op: op, Err: cause,
-		Msg: fmt.Sprintf("no node of target %q is online: %s", p.cfg.Target.Name, p.problems())}
 }

@@ -87,7 +87,6 @@ func TestDialsForEverWithBackoffAndOneLogLine(t *testing.T) {
 		c := chaintest.New(nodes...)
 		c.Cut("a:1", chaintest.Refused)
 		p := startPool(t, c, nodes, func(cfg *Config) {
-			cfg.ConnsPerNode = 1
 			cfg.Logger = slog.New(slog.NewTextHandler(&log, nil))
 		})
 		time.Sleep(time.Hour)
@@ -129,8 +128,8 @@ func TestStateOfNodes(t *testing.T) {
 		began := time.Now()
 		synctest.Wait()
 		require.Equal(t, []NodeStatus{
-			{Node: "a:1", Online: true, Connections: 2, Head: 100, Since: began},
-			{Node: "b:1", Online: true, Connections: 2, Head: 99, Since: began},
+			{Node: "a:1", Online: true, Exclusions: []Exclusion{}, Connections: 1, Idle: 1, Head: 100, Since: began},
+			{Node: "b:1", Online: true, Exclusions: []Exclusion{}, Connections: 1, Idle: 1, Head: 99, Lag: 1, Since: began},
 		}, p.Nodes())
 
 		time.Sleep(time.Minute)
@@ -224,18 +223,53 @@ func TestStopGivesUpWithItsContext(t *testing.T) {
 	})
 }
 
-func BenchmarkChoose(b *testing.B) {
-	nodes := []string{"a:1", "b:1", "c:1", "d:1"}
-	c := chaintest.New(nodes...)
-	p, err := New(Config{Nodes: []string{"a:1", "b:1", "c:1", "d:1"}, Dial: dialler(c)})
-	require.NoError(b, err)
-	require.NoError(b, p.Start(b.Context()))
-	defer func() { require.NoError(b, p.Stop(context.Background())) }()
-	require.NoError(b, p.WaitReady(b.Context()))
+func BenchmarkLease(b *testing.B) {
+	p := benchPool(b)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := p.Choose(Want{}); err != nil {
-			b.Fatal("no node")
+		n, err := p.Choose(Want{})
+		if err != nil {
+			b.Fatal(err)
 		}
+		l, err := n.Lease(b.Context(), time.Second, false)
+		if err != nil {
+			b.Fatal(err)
+		}
+		l.Release(Outcome{Result: Answered, Latency: time.Millisecond})
 	}
+}
+
+func BenchmarkLeaseParallel(b *testing.B) {
+	p := benchPool(b)
+	b.ReportAllocs()
+	b.SetParallelism(100)
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			n, err := p.Choose(Want{})
+			if err != nil {
+				b.Error(err)
+				return
+			}
+			l, err := n.Lease(b.Context(), time.Second, false)
+			if err != nil {
+				b.Error(err)
+				return
+			}
+			l.Release(Outcome{Result: Answered, Latency: time.Millisecond})
+		}
+	})
+}
+
+// benchPool is a pool with four nodes that are online.
+func benchPool(b *testing.B) *Pool {
+	b.Helper()
+	nodes := []string{"a:1", "b:1", "c:1", "d:1"}
+	p, err := New(Config{Nodes: nodes, Dial: dialler(chaintest.New(nodes...))})
+	require.NoError(b, err)
+	require.NoError(b, p.Start(b.Context()))
+	b.Cleanup(func() { require.NoError(b, p.Stop(context.Background())) })
+	for p.Stat().Usable < len(nodes) {
+		require.NoError(b, p.WaitReady(b.Context()))
+	}
+	return p
 }

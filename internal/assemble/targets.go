@@ -53,10 +53,10 @@ func newTarget(c configs.Target, accounts []Account, deps Deps) (Target, error) 
 	}
 	info := chain.Target{Name: c.Name, Family: chain.Family(c.Family), ChainID: c.Chain, Group: c.Group}
 	conns, err := pool.New(pool.Config{
-		Target:       info,
-		Nodes:        c.Nodes,
-		ConnsPerNode: c.Pool.MaxConns,
-		Logger:       log,
+		Target:   info,
+		Nodes:    c.Nodes,
+		MaxConns: c.Pool.MaxConns,
+		Logger:   log,
 		Dial: func(ctx context.Context, node string) (pool.Conn, error) {
 			client, err := fisco.Dial(ctx, dial(node))
 			if err != nil {

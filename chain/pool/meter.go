@@ -11,7 +11,7 @@ import (
 // left alone has nothing else to show that it is well again.
 const (
 	requestWeight = 1.0 / 8
-	beatWeight    = 1.0 / 4
+	beatWeight    = 1.0 / 2
 )
 
 // meter keeps what requests and heartbeats tell of a node. It is written under the

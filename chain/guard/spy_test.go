@@ -1,0 +1,37 @@
+package guard
+
+import "sync"
+
+// spy is an Observer that remembers.
+type spy struct {
+	silent
+	mu       sync.Mutex
+	calls    []Called
+	attempts []Attempted
+	limits   map[Limit]int // how often each kept a call back
+	refusals map[Limit]int
+}
+
+func (s *spy) Called(c Called) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls = append(s.calls, c)
+}
+
+func (s *spy) Attempted(a Attempted) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.attempts = append(s.attempts, a)
+}
+
+func (s *spy) Limited(_ string, _ Class, by Limit, refused bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.limits == nil {
+		s.limits, s.refusals = map[Limit]int{}, map[Limit]int{}
+	}
+	s.limits[by]++
+	if refused {
+		s.refusals[by]++
+	}
+}

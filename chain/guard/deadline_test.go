@@ -20,7 +20,7 @@ func bareHang(ctx context.Context, _ string) error {
 	return ctx.Err()
 }
 
-func hang(c *chaintest.Chain) { c.SetAll(func(n *chaintest.Node) { n.Ask = bareHang }) }
+func hang(c *chaintest.Chain) { ask(c, bareHang) }
 
 // failures is what the breaker of a node counts against it.
 func failures(g *Guard, name string, class Class) int {
@@ -81,16 +81,14 @@ func TestDeadlinesNest(t *testing.T) {
 		c := chaintest.New(three...)
 		g, _ := start(t, c, three, Config{Query: Policy{Retries: 5, Rate: 3, Burst: 1}})
 		synctest.Wait()
-		c.SetAll(func(n *chaintest.Node) {
-			n.Ask = func(ctx context.Context, op string) error {
-				switch rand.IntN(3) {
-				case 0:
-					return bareHang(ctx, op)
-				case 1:
-					return &chain.Error{Kind: chain.KindOverloaded, RetryAfter: rand.N(5 * time.Second)}
-				}
-				return &chain.Error{Kind: chain.KindUnavailable, Sent: chain.SentNo}
+		ask(c, func(ctx context.Context, op string) error {
+			switch rand.IntN(3) {
+			case 0:
+				return bareHang(ctx, op)
+			case 1:
+				return &chain.Error{Kind: chain.KindOverloaded, RetryAfter: rand.N(5 * time.Second)}
 			}
+			return &chain.Error{Kind: chain.KindUnavailable, Sent: chain.SentNo}
 		})
 		for range 200 {
 			limit := rand.N(40 * time.Second)
@@ -113,14 +111,12 @@ func TestTimeInQueuesIsNotTheNodes(t *testing.T) {
 			c := chaintest.New("a:1")
 			g, _ := start(t, c, []string{"a:1"}, Config{Query: Policy{InFlight: 1, Retries: -1}})
 			synctest.Wait()
-			c.SetAll(func(n *chaintest.Node) {
-				n.Ask = func(ctx context.Context, op string) error {
-					if c.CountAll(op) == 1 {
-						time.Sleep(waits)
-						return nil
-					}
-					return bareHang(ctx, op)
+			ask(c, func(ctx context.Context, op string) error {
+				if c.CountAll(op) == 1 {
+					time.Sleep(waits)
+					return nil
 				}
+				return bareHang(ctx, op)
 			})
 			go func() { _, _ = g.Code(t.Context(), common.Address{}) }()
 			synctest.Wait()

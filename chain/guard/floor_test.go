@@ -127,13 +127,11 @@ func TestNodesThatAreBehind(t *testing.T) {
 
 		// It catches up while the call is tried again.
 		asked := c.CountAll("call")
-		c.SetAll(func(n *chaintest.Node) {
-			n.Ask = func(_ context.Context, op string) error {
-				if c.CountAll(op) == asked+3 {
-					heads(c, map[string]uint64{"a:1": 101, "b:1": 101})
-				}
-				return nil
+		ask(c, func(_ context.Context, op string) error {
+			if c.CountAll(op) == asked+3 {
+				heads(c, map[string]uint64{"a:1": 101, "b:1": 101})
 			}
+			return nil
 		})
 		result, err := g.Call(t.Context(), chain.CallMsg{})
 		require.NoError(t, err)
@@ -150,11 +148,9 @@ func TestNotFoundFromBeforeTheBlock(t *testing.T) {
 		g, _ := start(t, c, []string{"a:1"}, Config{})
 		synctest.Wait()
 		g.floor.raise(101)
-		c.SetAll(func(n *chaintest.Node) {
-			n.Ask = func(context.Context, string) error {
-				heads(c, map[string]uint64{"a:1": 101})
-				return nil
-			}
+		ask(c, func(context.Context, string) error {
+			heads(c, map[string]uint64{"a:1": 101})
+			return nil
 		})
 		_, err := g.Receipt(t.Context(), common.Hash{1})
 		require.True(t, chain.Is(err, chain.KindNotFound), "%v", err)

@@ -191,18 +191,16 @@ func TestPlacesInFlight(t *testing.T) {
 		synctest.Wait()
 		var mu sync.Mutex
 		var now, most int
-		c.SetAll(func(n *chaintest.Node) {
-			n.Ask = func(context.Context, string) error {
-				mu.Lock()
-				now++
-				most = max(most, now)
-				mu.Unlock()
-				time.Sleep(100 * time.Millisecond)
-				mu.Lock()
-				now--
-				mu.Unlock()
-				return nil
-			}
+		ask(c, func(context.Context, string) error {
+			mu.Lock()
+			now++
+			most = max(most, now)
+			mu.Unlock()
+			time.Sleep(100 * time.Millisecond)
+			mu.Lock()
+			now--
+			mu.Unlock()
+			return nil
 		})
 		began := time.Now()
 		var order []int
@@ -234,9 +232,7 @@ func TestNoPlaceInFlight(t *testing.T) {
 		g, _ := start(t, c, three, Config{Query: Policy{InFlight: 1}, Write: Policy{InFlight: 1, Refuse: true}})
 		synctest.Wait()
 		release := make(chan struct{})
-		c.SetAll(func(n *chaintest.Node) {
-			n.Ask = func(context.Context, string) error { <-release; return nil }
-		})
+		ask(c, func(context.Context, string) error { <-release; return nil })
 		var wg sync.WaitGroup
 		wg.Go(func() { _ = read1(t.Context(), g) })
 		wg.Go(func() { _, _ = g.Send(t.Context(), chain.SignedTx{}) })
@@ -272,13 +268,11 @@ func TestPanicGivesEverythingBack(t *testing.T) {
 		synctest.Wait()
 		breaker := g.node("a:1").breakers[Query]
 		breaker.HalfOpen()
-		c.SetAll(func(n *chaintest.Node) {
-			n.Ask = func(context.Context, string) error { panic("a fault of the wire") }
-		})
+		ask(c, func(context.Context, string) error { panic("a fault of the wire") })
 		require.PanicsWithValue(t, "a fault of the wire", func() { _ = read1(t.Context(), g) })
 		require.Zero(t, p.Nodes()[0].InFlight)
 		require.True(t, breaker.IsOpen(), "the probe told nothing")
-		c.SetAll(func(n *chaintest.Node) { n.Ask = nil })
+		answer(c, "")
 		time.Sleep(time.Second)
 		require.NoError(t, read1(t.Context(), g))
 		require.True(t, breaker.IsClosed())

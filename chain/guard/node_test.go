@@ -24,13 +24,11 @@ var alone = Config{Query: Policy{Retries: -1}, Write: Policy{Retries: -1}}
 
 // answer makes every node answer with the kind, or well when it is empty.
 func answer(c *chaintest.Chain, kind chain.Kind) {
-	c.SetAll(func(n *chaintest.Node) {
-		n.Ask = func(context.Context, string) error {
-			if kind == "" {
-				return nil
-			}
-			return &chain.Error{Kind: kind}
+	ask(c, func(context.Context, string) error {
+		if kind == "" {
+			return nil
 		}
+		return &chain.Error{Kind: kind}
 	})
 }
 
@@ -150,15 +148,13 @@ func TestOpenBreakerMovesCallsToOtherNodes(t *testing.T) {
 		c := chaintest.New(three...)
 		g, _ := start(t, c, three, alone)
 		synctest.Wait()
-		c.Set("b:1", func(n *chaintest.Node) { n.Ask = failing("code", chain.Error{Kind: chain.KindNode}) })
-		failed := 0
+		g.node("b:1").breakers[Query].Open()
 		for range 300 {
-			if read1(t.Context(), g) != nil {
-				failed++
-			}
+			require.NoError(t, read1(t.Context(), g))
 		}
-		require.Equal(t, 5, failed)
-		require.Equal(t, 5, c.Count("b:1", "code"))
+		require.Zero(t, c.Count("b:1", "code"))
+		require.Positive(t, c.Count("a:1", "code"))
+		require.Positive(t, c.Count("c:1", "code"))
 	})
 }
 
@@ -170,7 +166,7 @@ func TestProbesCloseABreaker(t *testing.T) {
 		time.Sleep(time.Second)
 		before := c.CountAll("code")
 		release := make(chan struct{})
-		c.SetAll(func(n *chaintest.Node) { n.Ask = func(context.Context, string) error { <-release; return nil } })
+		ask(c, func(context.Context, string) error { <-release; return nil })
 		var wg sync.WaitGroup
 		for range 3 {
 			wg.Go(func() {
@@ -257,7 +253,7 @@ func TestOldAttemptsAreNoProbes(t *testing.T) {
 			g, _ := start(t, c, []string{"a:1"}, alone)
 			synctest.Wait()
 			release := make(chan struct{})
-			c.SetAll(func(n *chaintest.Node) { n.Ask = func(context.Context, string) error { <-release; return end } })
+			ask(c, func(context.Context, string) error { <-release; return end })
 			var wg sync.WaitGroup
 			for range 10 {
 				wg.Go(func() { _ = read1(t.Context(), g) })
@@ -342,7 +338,7 @@ func TestErrorsAtTheBorder(t *testing.T) {
 			fake := chaintest.New("a:1")
 			g, _ := start(t, fake, []string{"a:1"}, alone)
 			synctest.Wait()
-			fake.SetAll(func(n *chaintest.Node) { n.Ask = func(context.Context, string) error { return c.says } })
+			ask(fake, func(context.Context, string) error { return c.says })
 			for op, call := range map[string]func() error{
 				"call":    func() error { _, err := g.Call(t.Context(), chain.CallMsg{}); return err },
 				"send":    func() error { _, err := g.Send(t.Context(), chain.SignedTx{}); return err },

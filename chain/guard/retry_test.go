@@ -39,9 +39,7 @@ func TestWhatIsRetried(t *testing.T) {
 				g, _ := start(t, c, three, Config{})
 				synctest.Wait()
 				failure := chain.Error{Kind: kind, Sent: sent}
-				c.SetAll(func(n *chaintest.Node) {
-					n.Ask = func(context.Context, string) error { e := failure; return &e }
-				})
+				ask(c, func(context.Context, string) error { e := failure; return &e })
 				_, err := g.Code(t.Context(), common.Address{})
 				require.Equal(t, kind, chain.KindOf(err))
 				require.Equal(t, reads, c.CountAll("code"), "read: %s, sent %q", kind, sent)
@@ -65,14 +63,12 @@ func TestTimeoutIsRetriedAtOnceElsewhere(t *testing.T) {
 		c := chaintest.New(three...)
 		g, _ := start(t, c, three, Config{})
 		synctest.Wait()
-		c.SetAll(func(n *chaintest.Node) {
-			n.Ask = func(ctx context.Context, op string) error {
-				if c.CountAll(op) < 3 {
-					return chaintest.Hang(ctx, op)
-				}
-				time.Sleep(time.Second)
-				return nil
+		ask(c, func(ctx context.Context, op string) error {
+			if c.CountAll(op) < 3 {
+				return chaintest.Hang(ctx, op)
 			}
+			time.Sleep(time.Second)
+			return nil
 		})
 		ctx, log := chain.WithCallLog(t.Context())
 		began := time.Now()

@@ -1,6 +1,27 @@
 package guard
 
-import "sync"
+import (
+	"context"
+	"sync"
+
+	"github.com/bcosgate/bcosgate/chain/chaintest"
+)
+
+// ask makes all nodes do something at each call; what the pool asks for itself
+// goes well.
+func ask(c *chaintest.Chain, do func(ctx context.Context, op string) error) {
+	c.SetAll(func(n *chaintest.Node) { n.Ask = onCalls(do) })
+}
+
+func onCalls(do func(ctx context.Context, op string) error) func(context.Context, string) error {
+	return func(ctx context.Context, op string) error {
+		switch op {
+		case "dial", "identity", "number":
+			return nil
+		}
+		return do(ctx, op)
+	}
+}
 
 // spy is an Observer that remembers.
 type spy struct {

@@ -50,10 +50,7 @@ func TestEverythingAtOnce(t *testing.T) {
 		}
 		set := func(name string, fault func(context.Context, string) error) {
 			c.Set(name, func(n *chaintest.Node) {
-				n.Ask = func(ctx context.Context, op string) error {
-					if op != "code" && op != "call" && op != "send" {
-						return nil // the pool's own
-					}
+				n.Ask = onCalls(func(ctx context.Context, op string) error {
 					if n := asking.Add(1); n > most.Load() {
 						most.Store(n)
 					}
@@ -63,7 +60,7 @@ func TestEverythingAtOnce(t *testing.T) {
 					}
 					time.Sleep(time.Millisecond)
 					return nil
-				}
+				})
 			})
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)

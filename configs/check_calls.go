@@ -29,6 +29,14 @@ func (p Pool) check(found *problems, key string) {
 	if p.MaxConns < 0 || p.MaxConns > maxConns {
 		found.add(key+".max_conns", "%d is not from 1 to %d", p.MaxConns, maxConns)
 	}
+	notNegative(found, key, map[string]int{"min_conns": p.MinConns, "per_conn": p.PerConn, "max_per_conn": p.MaxPerConn, "max_dials": p.MaxDials})
+	notNegative(found, key, map[string]time.Duration{
+		"idle_timeout": p.IdleTimeout, "drain_timeout": p.DrainTimeout, "dial_timeout": p.DialTimeout,
+		"backoff_min": p.BackoffMin, "backoff_max": p.BackoffMax, "heartbeat.interval": p.Heartbeat.Interval, "heartbeat.timeout": p.Heartbeat.Timeout,
+	})
+	notMore(found, key, "min_conns", p.MinConns, "max_conns", p.MaxConns)
+	notMore(found, key, "per_conn", p.PerConn, "max_per_conn", p.MaxPerConn)
+	notMore(found, key, "backoff_min", p.BackoffMin, "backoff_max", p.BackoffMax)
 }
 
 func (c Calls) check(found *problems, key string) {
@@ -55,9 +63,7 @@ func (p Policy) check(found *problems, key string) {
 	if p.Retries < -1 || p.Retries > maxRetries {
 		found.add(key+".retries", "%d is not from 1 to %d, or -1 for none", p.Retries, maxRetries)
 	}
-	if p.BackoffMin > p.BackoffMax && p.BackoffMax > 0 {
-		found.add(key+".backoff_min", "%s is more than backoff_max, %s", p.BackoffMin, p.BackoffMax)
-	}
+	notMore(found, key, "backoff_min", p.BackoffMin, "backoff_max", p.BackoffMax)
 	if p.Burst > 0 && p.Rate == 0 {
 		found.add(key+".burst", "has no effect without rate: set both or none")
 	}
@@ -69,6 +75,14 @@ func (p Policy) check(found *problems, key string) {
 	}
 	if b := p.Breaker; b.Window > 0 && b.Failures > b.Window {
 		found.add(key+".breaker.failures", "%d cannot be seen in a window of %d attempts", b.Failures, b.Window)
+	}
+}
+
+// notMore adds a problem when a value is more than the one that bounds it, where
+// that is set.
+func notMore[N int | time.Duration](found *problems, key, name string, value N, mostName string, most N) {
+	if most > 0 && value > most {
+		found.add(key+"."+name, "%v is more than %s, %v", value, mostName, most)
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bcosgate/bcosgate/chain/guard"
+	"github.com/bcosgate/bcosgate/chain/pool"
 )
 
 // allKeys lists every key of the Config; [] stands for the entries of a list.
@@ -94,7 +95,13 @@ func TestExampleFileShowsTheDefaults(t *testing.T) {
 
 // poolDefaults are those of package pool, which zero values stand for.
 func poolDefaults() Pool {
-	return Pool{MaxConns: 2}
+	def := pool.Defaults()
+	return Pool{
+		MaxConns: def.MaxConns, MinConns: def.MinConns, PerConn: def.PerConn, MaxPerConn: def.MaxPerConn,
+		IdleTimeout: def.IdleTimeout, Lifetime: def.Lifetime, DrainTimeout: def.DrainTimeout,
+		MaxDials: def.MaxDials, DialTimeout: def.DialTimeout, BackoffMin: def.BackoffMin, BackoffMax: def.BackoffMax,
+		Heartbeat: Heartbeat{Interval: def.Heartbeat, Timeout: def.HeartbeatTimeout},
+	}
 }
 
 // callDefaults are those of package guard, which zero values stand for.

@@ -100,7 +100,7 @@ targets:
     tls: {ca: sdk/ca.crt, cert: sdk/sdk.crt, key: sdk/sdk.key}
     account: two
     limits: {rate: 100, burst: 20, in_flight: 64}
-    pool: {max_conns: 4}
+    pool: {max_conns: 4, min_conns: 2, lifetime: -1s, heartbeat: {interval: 1s, timeout: 500ms}}
     calls:
       query: {connect_timeout: 1s, answer_timeout: 2s, retries: 3, backoff_min: 10ms, backoff_max: 1s}
       write: {rate: 50, burst: 5, node_rate: 20, node_burst: 2, in_flight: 100, when_full: refuse, breaker: {failures: 3, window: 6, open_for: 5s, probes: 1}}
@@ -125,7 +125,8 @@ targets:
 	require.Equal(t, Limits{100, 20, 64}, cfg.Targets[0].Limits)
 	require.Equal(t, "two", cfg.Targets[0].Account)
 	require.Equal(t, filepath.Join(dir, "sdk", "sdk.key"), cfg.Targets[0].TLS.Key)
-	require.Equal(t, 4, cfg.Targets[0].Pool.MaxConns)
+	require.Equal(t, Pool{MaxConns: 4, MinConns: 2, Lifetime: -time.Second, Heartbeat: Heartbeat{Interval: time.Second, Timeout: 500 * time.Millisecond}},
+		cfg.Targets[0].Pool)
 	require.Equal(t, Calls{
 		Query: Policy{ConnectTimeout: time.Second, AnswerTimeout: 2 * time.Second, Retries: 3, BackoffMin: 10 * time.Millisecond, BackoffMax: time.Second},
 		Write: Policy{Rate: 50, Burst: 5, NodeRate: 20, NodeBurst: 2, InFlight: 100, WhenFull: WhenFullRefuse,
@@ -326,6 +327,12 @@ func TestOneProblemOfATargetOrAccount(t *testing.T) {
 		{"an endless rate", "name: dev", "name: dev\n    limits: {rate: .inf}", "targets[0].limits.rate: is no usable number"},
 		{"a burst without rate", "name: dev", "name: dev\n    limits: {burst: 5}", "targets[0].limits.burst: has no effect without rate"},
 		{"a negative in flight", "name: dev", "name: dev\n    limits: {in_flight: -5}", "targets[0].limits.in_flight: -5 is negative"},
+		{"fewer connections than stay open", "name: dev", "name: dev\n    pool: {max_conns: 2, min_conns: 3}", "targets[0].pool.min_conns: 3 is more than max_conns, 2"},
+		{"a connection that is full too soon", "name: dev", "name: dev\n    pool: {per_conn: 9, max_per_conn: 8}", "targets[0].pool.per_conn: 9 is more than max_per_conn, 8"},
+		{"a pause between dials that shrinks", "name: dev", "name: dev\n    pool: {backoff_min: 9s, backoff_max: 8s}", "targets[0].pool.backoff_min: 9s is more than backoff_max, 8s"},
+		{"a heart that never beats", "name: dev", "name: dev\n    pool: {heartbeat: {interval: -1s}}", "targets[0].pool.heartbeat.interval: -1s is negative"},
+		{"an idle time in the past", "name: dev", "name: dev\n    pool: {idle_timeout: -1s}", "targets[0].pool.idle_timeout: -1s is negative"},
+		{"dials of nobody", "name: dev", "name: dev\n    pool: {max_dials: -1}", "targets[0].pool.max_dials: -1 is negative"},
 		{"many retries", "name: dev", "name: dev\n    calls: {query: {retries: 11}}", "targets[0].calls.query.retries: 11 is not from 1 to 10, or -1"},
 		{"less than no retries", "name: dev", "name: dev\n    calls: {query: {retries: -2}}", "targets[0].calls.query.retries: -2 is not from"},
 		{"a negative time", "name: dev", "name: dev\n    calls: {write: {answer_timeout: -1s}}", "targets[0].calls.write.answer_timeout: -1s is negative"},

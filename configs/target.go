@@ -90,7 +90,24 @@ type DiscoveryTLS struct {
 // Pool bounds the connections to the nodes. Zero values leave the choice to
 // package pool.
 type Pool struct {
-	MaxConns int `mapstructure:"max_conns"` // to each node; 1 to 64
+	MaxConns     int           `mapstructure:"max_conns"`     // to each node; 1 to 64
+	MinConns     int           `mapstructure:"min_conns"`     // of them stay open without requests
+	PerConn      int           `mapstructure:"per_conn"`      // requests in flight on one when another is opened
+	MaxPerConn   int           `mapstructure:"max_per_conn"`  // requests in flight on one when no other may be opened
+	IdleTimeout  time.Duration `mapstructure:"idle_timeout"`  // of those beyond MinConns
+	Lifetime     time.Duration `mapstructure:"lifetime"`      // then one is replaced; below 0 is never
+	DrainTimeout time.Duration `mapstructure:"drain_timeout"` // for the last answers on one that is replaced or whose node goes
+	MaxDials     int           `mapstructure:"max_dials"`     // at a time, over all nodes
+	DialTimeout  time.Duration `mapstructure:"dial_timeout"`
+	BackoffMin   time.Duration `mapstructure:"backoff_min"` // before a new dial, at random up to so much
+	BackoffMax   time.Duration `mapstructure:"backoff_max"` // it doubles with each failure up to so much
+	Heartbeat    Heartbeat     `mapstructure:"heartbeat"`
+}
+
+// Heartbeat says how each node is watched.
+type Heartbeat struct {
+	Interval time.Duration `mapstructure:"interval"`
+	Timeout  time.Duration `mapstructure:"timeout"` // for the answer; three misses in a row take a node offline
 }
 
 // Calls are the policies for everything that is asked of a target's nodes,

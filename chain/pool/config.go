@@ -32,7 +32,7 @@ type Conn interface {
 // values take the defaults.
 type Config struct {
 	Target chain.Target
-	Nodes  []string // addresses, in the order of the configuration; at least one, none twice
+	Nodes  []string // addresses, in the order of the configuration, none twice; empty: SetNodes lists some later
 
 	// Dial opens a connection to a node that serves Target. Its error may be
 	// shown to people and must not be nil without a connection.
@@ -84,11 +84,23 @@ type Config struct {
 	Logger  *slog.Logger // nil logs nothing
 }
 
-// setDefaults fills in zero values, or says what is wrong.
-func (c *Config) setDefaults() error {
+// Defaults is what the zero Config stands for.
+func Defaults() Config {
+	var c Config
+	c.setDefaults()
+	return c
+}
+
+// validate says what is wrong.
+func (c *Config) validate() error {
 	if c.Dial == nil {
 		return errors.New("pool: no dialler")
 	}
+	return checkNodes(c.Target.Name, c.Nodes)
+}
+
+// setDefaults fills in zero values.
+func (c *Config) setDefaults() {
 	setDefault(&c.MaxConns, 2)
 	setDefault(&c.MinConns, 1)
 	c.MinConns = min(c.MinConns, c.MaxConns)
@@ -109,7 +121,6 @@ func (c *Config) setDefaults() error {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	return checkNodes(c.Target.Name, c.Nodes)
 }
 
 func setDefault[T int | time.Duration](value *T, def T) {
@@ -120,9 +131,6 @@ func setDefault[T int | time.Duration](value *T, def T) {
 
 // checkNodes says what is wrong with a list of nodes.
 func checkNodes(target string, names []string) error {
-	if len(names) == 0 {
-		return fmt.Errorf("pool: target %q has no nodes", target)
-	}
 	seen := map[string]bool{}
 	for _, name := range names {
 		if name == "" || seen[name] {

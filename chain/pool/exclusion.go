@@ -136,6 +136,9 @@ func (p *Pool) problems() string {
 		}
 		nodes[text] = append(nodes[text], n.name)
 	}
+	if order == nil {
+		return "none is listed yet"
+	}
 	for i, text := range order {
 		order[i] = strings.Join(nodes[text], ", ") + ": " + text
 	}

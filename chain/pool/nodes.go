@@ -2,6 +2,7 @@ package pool
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 )
 
@@ -10,6 +11,9 @@ import (
 // leases end, or after Config.DrainTimeout; when it is listed again meanwhile, it
 // goes on with them. An empty list, an empty name and a double one are refused.
 func (p *Pool) SetNodes(names []string) error {
+	if len(names) == 0 {
+		return fmt.Errorf("pool: target %q would have no nodes", p.cfg.Target.Name)
+	}
 	if err := checkNodes(p.cfg.Target.Name, names); err != nil {
 		return err
 	}

@@ -51,9 +51,10 @@ type Pool struct {
 
 // New makes a pool; it dials nothing yet.
 func New(cfg Config) (*Pool, error) {
-	if err := cfg.setDefaults(); err != nil {
+	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
+	cfg.setDefaults()
 	p := &Pool{
 		cfg: cfg, log: cfg.Logger.With("target", cfg.Target.Name), gate: make(chan struct{}, cfg.MaxDials),
 		cordoning: make(chan struct{}, 1), changed: make(chan struct{}),

@@ -49,7 +49,6 @@ func TestNewFindsFaults(t *testing.T) {
 	dial := dialler(chaintest.New())
 	for name, cfg := range map[string]Config{
 		"no dialler":    {Nodes: []string{"a:1"}},
-		"no nodes":      {Dial: dial},
 		"a node twice":  {Dial: dial, Nodes: []string{"a:1", "b:1", "a:1"}},
 		"an empty node": {Dial: dial, Nodes: []string{""}},
 	} {

@@ -270,9 +270,13 @@ type fakeChain struct {
 	err    error
 	panics bool
 	last   chain.CallMsg
+	during func(ctx context.Context) // the call, where not nil
 }
 
-func (c *fakeChain) Call(_ context.Context, msg chain.CallMsg) (chain.CallResult, error) {
+func (c *fakeChain) Call(ctx context.Context, msg chain.CallMsg) (chain.CallResult, error) {
+	if c.during != nil {
+		c.during(ctx)
+	}
 	if c.panics {
 		panic("the chain exploded with a secret")
 	}
@@ -285,12 +289,56 @@ func (c *fakeChain) Identity(context.Context) (chain.Identity, error) {
 	return chain.Identity{ChainID: "chain0", Group: "group0", Genesis: common.HexToHash("0xab")}, c.err
 }
 
+// fakeNodes are nodes that do as the test says. Cordoned ones cannot be used.
+type fakeNodes struct {
+	mu   sync.Mutex
+	list []Node
+	stat TargetStat
+	fail error // of cordon and uncordon
+}
+
+func (f *fakeNodes) set(list ...Node) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.list = list
+}
+
+func (f *fakeNodes) List() []Node {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.list)
+}
+
+func (f *fakeNodes) Stat() TargetStat { return f.stat }
+
+func (f *fakeNodes) Cordon(_ context.Context, node, reason string) error {
+	return f.change(node, []Exclusion{{Reason: "cordoned", Text: reason, Since: time.Unix(1_700_000_000, 0).UTC()}})
+}
+
+func (f *fakeNodes) Uncordon(_ context.Context, node string) error {
+	return f.change(node, []Exclusion{})
+}
+
+func (f *fakeNodes) change(node string, exclusions []Exclusion) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.fail != nil {
+		return f.fail
+	}
+	for i := range f.list {
+		if n := &f.list[i]; n.Node == node {
+			n.Exclusions, n.Usable = exclusions, n.Online && len(exclusions) == 0
+		}
+	}
+	return nil
+}
+
 // rig is a gateway that listens, over fakes.
 type rig struct {
 	t      *testing.T
 	engine *fakeEngine
 	chain  *fakeChain
-	nodes  []Node
+	nodes  *fakeNodes
 	gw     *Gateway
 	url    string
 	log    *safeBuffer
@@ -316,11 +364,21 @@ func (s *safeBuffer) String() string {
 func newRig(t *testing.T, change ...func(*Config)) *rig {
 	t.Helper()
 	r := &rig{t: t, engine: newFakeEngine(), chain: &fakeChain{}, log: &safeBuffer{},
-		nodes: []Node{{Node: "127.0.0.1:20200", Online: true, Head: 42}, {Node: "127.0.0.1:20201", Error: "connection refused"}}}
+		nodes: &fakeNodes{list: []Node{
+			{Node: "127.0.0.1:20200", Online: true, Usable: true, Exclusions: []Exclusion{}, Head: 42, LatencyMS: 1.5, Connections: NodeConns{Open: 2, Idle: 1},
+				Breakers: []NodeBreaker{{Class: "query", State: "closed"}, {Class: "write", State: "open", OpenForMS: 700}}},
+			{Node: "127.0.0.1:20201", Error: "connection refused", Breakers: []NodeBreaker{},
+				Exclusions: []Exclusion{{Reason: "offline", Text: "connection refused", Since: time.Unix(1_700_000_000, 0).UTC()}}},
+		}}}
+	r.nodes.stat = TargetStat{
+		Pool: PoolStat{Nodes: 2, Usable: 1, Open: 2, Idle: 1, Dials: 9, DialFailures: 7, Leases: 11, Waits: 3, WaitMS: 1500, HeartbeatsMissed: 4,
+			Closed: map[string]uint64{"idle": 5}, Changes: map[string]Change{"offline": {Began: 3, Ended: 2}}},
+		Calls: CallStat{Query: ClassStat{InFlight: 6, Places: 4096}, Write: ClassStat{Places: 64}, RetriesLeft: 16},
+	}
 	cfg := Config{
 		Version: "test", Engine: r.engine, BodyLimit: 64 << 10,
 		Targets: []Target{{Info: chain.Target{Name: "main", Family: chain.FISCO3, ChainID: "chain0", Group: "group0"}, Chain: r.chain,
-			Nodes: func() []Node { return r.nodes }}},
+			Nodes: r.nodes}},
 		Logger: slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	for _, f := range change {

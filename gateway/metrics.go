@@ -15,8 +15,9 @@ import (
 )
 
 // Metrics are the numbers of one gateway in a registry of their own. They
-// observe the job engine, too: give them to it as its Observer. METRICS.md has
-// all names; a test keeps it true.
+// observe the job engine, too: give them to it as its Observer, and tell them of
+// the calls of chains (ChainCalled and its like). METRICS.md has all names; a test
+// keeps it true.
 //
 // Labels have few values: routes are those of the table, targets and nodes those
 // of the configuration, states and kinds closed lists.
@@ -31,6 +32,7 @@ type Metrics struct {
 	latencies     *prometheus.HistogramVec
 	commits       prometheus.Histogram
 	committedRows prometheus.Counter
+	chain         *callMetrics
 }
 
 var _ batch.Observer = (*Metrics)(nil)
@@ -39,6 +41,7 @@ var _ batch.Observer = (*Metrics)(nil)
 func NewMetrics(version string) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
+		chain:    newCallMetrics(),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "bcosgate_http_requests_total", Help: "HTTP requests that were answered.",
 		}, []string{"method", "route", "status"}),
@@ -72,6 +75,7 @@ func NewMetrics(version string) *Metrics {
 	build.Set(1)
 	m.registry.MustRegister(build, m.requests, m.durations, m.inFlight, m.answers, m.latencies, m.commits, m.committedRows,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.registry.MustRegister(m.chain.collectors()...)
 	m.handler = promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: nil, MaxRequestsInFlight: 8, Timeout: requestTimeout})
 	return m
 }
@@ -113,8 +117,10 @@ func (m *Metrics) observe(method, route string, status int, took time.Duration) 
 
 // watch adds what is read from engine and targets at each scrape.
 func (m *Metrics) watch(engine Engine, targets []Target) error {
-	if err := m.registry.Register(newStatsCollector(engine, targets)); err != nil {
-		return fmt.Errorf("metrics belong to another gateway already: %w", err)
+	for _, c := range []prometheus.Collector{newStatsCollector(engine), newNodesCollector(targets, m.chain)} {
+		if err := m.registry.Register(c); err != nil {
+			return fmt.Errorf("metrics belong to another gateway already: %w", err)
+		}
 	}
 	return nil
 }

@@ -6,36 +6,31 @@ import (
 	"github.com/bcosgate/bcosgate/batch"
 )
 
-// statsCollector reads engine and nodes when Prometheus asks, so that nothing
+// statsCollector reads the engine when Prometheus asks, so that nothing
 // has to be kept up to date in between.
 type statsCollector struct {
-	engine  Engine
-	targets []Target
+	engine Engine
 
 	jobs, window, inFlight, waiting, unknown *prometheus.Desc
 	signed, sent, lookups, settled, failures *prometheus.Desc
-	online, head, nodeInFlight               *prometheus.Desc
 }
 
-func newStatsCollector(engine Engine, targets []Target) *statsCollector {
+func newStatsCollector(engine Engine) *statsCollector {
 	desc := func(name, help string, labels ...string) *prometheus.Desc {
 		return prometheus.NewDesc("bcosgate_"+name, help, labels, nil)
 	}
 	return &statsCollector{
-		engine: engine, targets: targets,
-		jobs:         desc("jobs_running", "Jobs that are being sent.", "target"),
-		window:       desc("transactions_window", "How many transactions may be in flight now.", "target"),
-		inFlight:     desc("transactions_in_flight", "Transactions that were sent and not answered.", "target"),
-		waiting:      desc("items_waiting", "Items that wait for a place in the window.", "target"),
-		unknown:      desc("items_unknown", "Items whose outcome is being looked up.", "target"),
-		signed:       desc("transactions_signed_total", "Attempts that were signed.", "target"),
-		sent:         desc("transactions_sent_total", "Sends, repeated ones included.", "target"),
-		lookups:      desc("receipt_lookups_total", "Receipts that were asked for by hash.", "target"),
-		settled:      desc("items_settled_total", "Items that became final.", "target", "state"),
-		failures:     desc("send_failures_total", "Errors of the chain, by kind.", "target", "kind"),
-		online:       desc("node_online", "1 while the node has a connection that answers.", "target", "node"),
-		head:         desc("node_head_block", "Newest block that the node told of.", "target", "node"),
-		nodeInFlight: desc("node_requests_in_flight", "Requests that wait for the node's answer.", "target", "node"),
+		engine:   engine,
+		jobs:     desc("jobs_running", "Jobs that are being sent.", "target"),
+		window:   desc("transactions_window", "How many transactions may be in flight now.", "target"),
+		inFlight: desc("transactions_in_flight", "Transactions that were sent and not answered.", "target"),
+		waiting:  desc("items_waiting", "Items that wait for a place in the window.", "target"),
+		unknown:  desc("items_unknown", "Items whose outcome is being looked up.", "target"),
+		signed:   desc("transactions_signed_total", "Attempts that were signed.", "target"),
+		sent:     desc("transactions_sent_total", "Sends, repeated ones included.", "target"),
+		lookups:  desc("receipt_lookups_total", "Receipts that were asked for by hash.", "target"),
+		settled:  desc("items_settled_total", "Items that became final.", "target", "state"),
+		failures: desc("send_failures_total", "Errors of the chain, by kind.", "target", "kind"),
 	}
 }
 
@@ -43,7 +38,6 @@ func newStatsCollector(engine Engine, targets []Target) *statsCollector {
 func (c *statsCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		c.jobs, c.window, c.inFlight, c.waiting, c.unknown, c.signed, c.sent, c.lookups, c.settled, c.failures,
-		c.online, c.head, c.nodeInFlight,
 	} {
 		ch <- d
 	}
@@ -73,17 +67,6 @@ func (c *statsCollector) Collect(ch chan<- prometheus.Metric) {
 		}
 		for kind, n := range s.Failures {
 			counter(c.failures, n, s.Target, string(kind))
-		}
-	}
-	for _, t := range c.targets {
-		for _, n := range t.Nodes() {
-			online := 0.0
-			if n.Online {
-				online = 1
-			}
-			gauge(c.online, online, t.Info.Name, n.Node)
-			gauge(c.head, float64(n.Head), t.Info.Name, n.Node)
-			gauge(c.nodeInFlight, float64(n.InFlight), t.Info.Name, n.Node)
 		}
 	}
 }

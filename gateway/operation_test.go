@@ -39,12 +39,14 @@ func TestReadinessSaysWhatIsNotWell(t *testing.T) {
 	require.Equal(t, http.StatusOK, a.status)
 	require.JSONEq(t, `{"ready":true,"checks":[{"name":"gateway","ok":true},{"name":"store","ok":true},{"name":"target main","ok":true}]}`, string(a.body))
 
-	r.nodes = []Node{{Node: "n1:1", Error: "refused"}, {Node: "n2:1"}}
+	r.nodes.set(Node{Node: "n1:1", Online: true, Exclusions: []Exclusion{{Reason: "cordoned", Text: "new disk"}, {Reason: "lagging", Text: "9 blocks behind"}}},
+		Node{Node: "n2:1", Exclusions: []Exclusion{{Reason: "offline", Text: "refused"}}}, Node{Node: "n3:1", Error: "not dialled yet"})
 	a = r.do("GET", "/readyz", "")
 	require.Equal(t, http.StatusServiceUnavailable, a.status)
-	require.Contains(t, string(a.body), "has no node online; n1:1: refused; n2:1")
+	require.Contains(t, string(a.body), "has no usable node; n1:1: cordoned (new disk), lagging (9 blocks behind); n2:1: offline (refused); n3:1: not dialled yet")
 
-	r.nodes = []Node{{Node: "n1:1", Online: true}}
+	r.nodes.set(Node{Node: "n1:1", Online: true, Usable: true, Exclusions: []Exclusion{{Reason: "slow"}}})
+	require.Equal(t, http.StatusOK, r.do("GET", "/readyz", "").status, "a slow node is better than none")
 	r.engine.fail["Jobs"] = io.ErrUnexpectedEOF
 	a = r.do("GET", "/readyz", "")
 	require.Equal(t, http.StatusServiceUnavailable, a.status)
@@ -114,12 +116,19 @@ func TestChainsShowTheirNodes(t *testing.T) {
 	a := r.do("GET", "/v1/chains", "")
 	require.JSONEq(t, `{"chains":[{"name":"main","family":"fisco3","chainId":"chain0","group":"group0","head":42,
 		"genesis":"0x00000000000000000000000000000000000000000000000000000000000000ab",
-		"nodes":[{"node":"127.0.0.1:20200","online":true,"head":42,"inFlight":0},
-		         {"node":"127.0.0.1:20201","online":false,"head":0,"inFlight":0,"error":"connection refused"}]}]}`, string(a.body))
+		"nodes":[{"node":"127.0.0.1:20200","online":true,"usable":true,"exclusions":[],"head":42,"lag":0,"latencyMs":1.5,"errorRate":0,
+		          "inFlight":0,"waiting":0,"connections":{"open":2,"idle":1},
+		          "breakers":[{"class":"query","state":"closed"},{"class":"write","state":"open","openForMs":700}]},
+		         {"node":"127.0.0.1:20201","online":false,"usable":false,
+		          "exclusions":[{"reason":"offline","text":"connection refused","since":"2023-11-14T22:13:20Z"}],"head":0,"lag":0,"latencyMs":0,"errorRate":0,
+		          "inFlight":0,"waiting":0,"connections":{"open":0,"idle":0},"breakers":[],"error":"connection refused"}],
+		"pool":{"nodes":2,"usable":1,"open":2,"idle":1,"dialing":0,"inFlight":0,"waiting":0,"dials":9,"dialFailures":7,"leases":11,"waits":3,"waitMs":1500,
+		        "refused":0,"heartbeats":0,"heartbeatsMissed":4},
+		"calls":{"query":{"inFlight":6,"places":4096},"write":{"inFlight":0,"places":64},"retriesLeft":16}}]}`, string(a.body))
 	r.chain.err = &chain.Error{Kind: chain.KindUnavailable}
 	a = r.do("GET", "/v1/chains", "")
 	require.Equal(t, http.StatusOK, a.status, "a chain that is away is still listed")
-	require.Contains(t, string(a.body), "no node of the chain can be reached")
+	require.Contains(t, string(a.body), "no node of the chain can be used")
 	require.NotContains(t, a.json(t)["chains"].([]any)[0], "head")
 }
 
@@ -142,6 +151,15 @@ func TestMetricsTellWhatHappened(t *testing.T) {
 	m.Answered("main", chain.KindTimeout, time.Second)
 	m.Settled("main", batch.ItemConfirmed, time.Second)
 	m.Committed(500, 3*time.Millisecond)
+	m.ChainCalled(ChainCall{Target: "main", Op: "call", Class: "query", Source: chain.SourceNode, Took: 2 * time.Millisecond})
+	m.ChainCalled(ChainCall{Target: "main", Op: "call", Class: "query", Kind: chain.KindOverloaded, Source: chain.SourceNode})
+	m.ChainCalled(ChainCall{Target: "main", Op: "call", Class: "query", Source: chain.SourceCache})
+	m.ChainAttempted(ChainAttempt{Target: "main", Node: "127.0.0.1:20201", Class: "query", Kind: chain.KindTimeout})
+	m.ChainAttempted(ChainAttempt{Target: "main", Node: "127.0.0.1:20200", Class: "query", Retry: true})
+	m.ChainAttempted(ChainAttempt{Target: "main", Node: "127.0.0.1:20200", Class: "query", Hedge: true})
+	m.ChainAttempted(ChainAttempt{Target: "main", Node: "gone:1", Class: "query"})
+	m.ChainLimited("main", "query", "rate", true)
+	m.ChainLimited("main", "write", "in_flight", false)
 	r.do("GET", "/v1/jobs/nope", "")
 	r.do("BREW", "/coffee", "")
 	r.do("GET", "/another/unknown/path", "")
@@ -168,6 +186,31 @@ func TestMetricsTellWhatHappened(t *testing.T) {
 		`bcosgate_node_online{node="127.0.0.1:20201",target="main"} 0`,
 		`bcosgate_node_head_block{node="127.0.0.1:20200",target="main"} 42`,
 		`bcosgate_build_info{version="v1"} 1`,
+		`bcosgate_calls_total{class="query",op="call",outcome="ok",source="node",target="main"} 1`,
+		`bcosgate_calls_total{class="query",op="call",outcome="ok",source="cache",target="main"} 1`,
+		`bcosgate_calls_total{class="query",op="call",outcome="overloaded",source="node",target="main"} 1`,
+		`bcosgate_call_duration_seconds_count{class="query",op="call",source="node",target="main"} 2`,
+		`bcosgate_call_attempts_total{class="query",kind="first",node="127.0.0.1:20201",outcome="timeout",target="main"} 1`,
+		`bcosgate_call_attempts_total{class="query",kind="retry",node="127.0.0.1:20200",outcome="ok",target="main"} 1`,
+		`bcosgate_call_attempts_total{class="query",kind="hedge",node="127.0.0.1:20200",outcome="ok",target="main"} 1`,
+		`bcosgate_calls_limited_total{class="query",limit="rate",refused="true",target="main"} 1`,
+		`bcosgate_calls_limited_total{class="write",limit="in_flight",refused="false",target="main"} 1`,
+		`bcosgate_node_excluded{node="127.0.0.1:20201",reason="offline",target="main"} 1`,
+		`bcosgate_node_breaker_state{class="query",node="127.0.0.1:20200",target="main"} 0`,
+		`bcosgate_node_breaker_state{class="write",node="127.0.0.1:20200",target="main"} 2`,
+		`bcosgate_node_latency_seconds{node="127.0.0.1:20200",target="main"} 0.0015`,
+		`bcosgate_node_connections_open{node="127.0.0.1:20200",target="main"} 2`,
+		`bcosgate_node_connections_idle{node="127.0.0.1:20200",target="main"} 1`,
+		`bcosgate_pool_dials_total{target="main"} 9`,
+		`bcosgate_pool_dial_failures_total{target="main"} 7`,
+		`bcosgate_pool_connections_closed_total{target="main",why="idle"} 5`,
+		`bcosgate_pool_wait_seconds_total{target="main"} 1.5`,
+		`bcosgate_pool_heartbeats_missed_total{target="main"} 4`,
+		`bcosgate_pool_exclusions_began_total{reason="offline",target="main"} 3`,
+		`bcosgate_pool_exclusions_ended_total{reason="offline",target="main"} 2`,
+		`bcosgate_calls_in_flight{class="query",target="main"} 6`,
+		`bcosgate_calls_in_flight_limit{class="write",target="main"} 64`,
+		`bcosgate_calls_retries_left{target="main"} 16`,
 	} {
 		require.Contains(t, text, line)
 	}
@@ -184,7 +227,7 @@ func TestMetricsTellWhatHappened(t *testing.T) {
 	for _, found := range regexp.MustCompile("`(bcosgate_\\w+)`").FindAllStringSubmatch(string(doc), -1) {
 		require.True(t, inUse[found[1]], "METRICS.md has a name that is not there: %s", found[1])
 	}
-	_, err = New(Config{Engine: r.engine, Targets: []Target{{Info: chain.Target{Name: "x"}, Chain: r.chain, Nodes: func() []Node { return nil }}}, Metrics: m})
+	_, err = New(Config{Engine: r.engine, Targets: []Target{{Info: chain.Target{Name: "x"}, Chain: r.chain, Nodes: r.nodes}}, Metrics: m})
 	require.ErrorContains(t, err, "another gateway")
 }
 

@@ -6,7 +6,6 @@ import (
 
 	"github.com/bcosgate/bcosgate/batch"
 	"github.com/bcosgate/bcosgate/batch/rows"
-	"github.com/bcosgate/bcosgate/chain"
 )
 
 // What the gateway needs of the job engine. *batch.Engine has it all.
@@ -40,26 +39,3 @@ type (
 		Stats() []batch.TargetStats
 	}
 )
-
-// Reader is what the gateway needs of a target's connections.
-type Reader interface {
-	chain.Caller
-	chain.HeadReader
-	chain.Identifier
-}
-
-// Target is one target as the gateway shows and reads it.
-type Target struct {
-	Info  chain.Target
-	Chain Reader
-	Nodes func() []Node // a snapshot that does not block; the order is that of the configuration
-}
-
-// Node is the state of one node of a target.
-type Node struct {
-	Node     string `json:"node" doc:"host:port" example:"127.0.0.1:20200"`
-	Online   bool   `json:"online" doc:"A connection is up and answers"`
-	Head     uint64 `json:"head" doc:"Newest block that the node told of"`
-	InFlight int    `json:"inFlight" doc:"Requests that wait for the node's answer"`
-	Error    string `json:"error,omitempty" doc:"Why the node is not online"`
-}

@@ -32,6 +32,7 @@ type Problem struct {
 	Errors     []ProblemError   `json:"errors,omitempty" doc:"Each member of the request that is wrong"`
 	Faults     []batch.RowFault `json:"faults,omitempty" doc:"The first 100 faults of the rows"`
 	FaultCount int64            `json:"faultCount,omitempty" doc:"How many faults the rows have"`
+	Attempts   []CallAttempt    `json:"attempts,omitempty" doc:"What was tried for a call that failed"`
 
 	retryAfter time.Duration
 	cause      error // logged, never sent

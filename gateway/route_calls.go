@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/ethereum/go-ethereum/common"
@@ -24,6 +25,8 @@ type NewCall struct {
 	Args     json.RawMessage `json:"args,omitempty" doc:"The arguments: an array in their order, or an object by their names; left out: none"`
 	ABI      json.RawMessage `json:"abi,omitempty" doc:"ABI of the contract when its name is not known: a JSON array, or a string that holds one"`
 	From     string          `json:"from,omitempty" doc:"Address that the contract sees as the caller; left out: the zero address"`
+	MaxStale int64           `json:"maxStaleMs,omitempty" minimum:"1" maximum:"604800000" doc:"Take an answer that is up to so many milliseconds old when no node can be asked; it is marked as stale"`
+	Attempts bool            `json:"attempts,omitempty" doc:"Tell what was tried, node by node"`
 }
 
 // CallAnswer is the answer to a read. A revert is an answer, too: its status is not 0.
@@ -35,6 +38,9 @@ type CallAnswer struct {
 	Outputs      []contracts.Value `json:"outputs" nullable:"false" doc:"The returned values, where the ABI is known; integers are decimal strings"`
 	DecodeError  string            `json:"decodeError,omitempty" doc:"Why output does not fit the ABI: is it another contract?"`
 	RevertReason string            `json:"revertReason,omitempty" doc:"What the contract said when it reverted"`
+	Source       string            `json:"source,omitempty" enum:"node,merged,cache,stale" doc:"node: it was asked for this call; merged: it was asked the same at the same time; cache: the answer was kept and holds; stale: it was kept and may be outdated"`
+	AgeMS        *int64            `json:"ageMs,omitempty" doc:"Age of an answer that was kept (cache, stale), in milliseconds"`
+	Attempts     []CallAttempt     `json:"attempts,omitempty" doc:"What was tried, where that was asked for"`
 }
 
 type callInput struct{ Body NewCall }
@@ -44,7 +50,7 @@ func callRoute() route {
 	return route{
 		Operation: huma.Operation{
 			OperationID: "call", Method: http.MethodPost, Path: "/v1/calls", Tags: []string{"calls"},
-			Summary: "Call a function that reads", Description: "Nothing is signed and nothing is written.",
+			Summary: "Call a function that reads", Description: "Nothing is signed and nothing is written. The answer says whether a node was asked for it or whether it was kept.",
 		},
 		curl: `curl -X POST http://127.0.0.1:8080/v1/calls -H 'Content-Type: application/json' \
   -d '{"contract":"Evidence","function":"count"}'`,
@@ -76,17 +82,33 @@ func (g *Gateway) call(ctx context.Context, in *callInput) (*callOutput, error) 
 	if err != nil {
 		return nil, err
 	}
+	ctx, log := chain.WithCallLog(ctx)
+	if b.MaxStale > 0 {
+		ctx = chain.AllowStale(ctx, time.Duration(b.MaxStale)*time.Millisecond)
+	}
 	result, err := target.Chain.Call(ctx, chain.CallMsg{From: from, To: to, Input: input})
 	if err != nil {
-		return nil, err
+		p := g.problemOf(err)
+		p.Attempts = attemptsOf(log)
+		return nil, p
 	}
+	answer := answerOf(result, method, abi)
+	answer.source(log)
+	if b.Attempts {
+		answer.Attempts = attemptsOf(log)
+	}
+	return &callOutput{Body: answer}, nil
+}
+
+// answerOf decodes what the contract gave. abi is nil when only a signature is known.
+func answerOf(result chain.CallResult, method *contracts.Method, abi *contracts.ABI) CallAnswer {
 	answer := CallAnswer{
 		BlockNumber: result.BlockNumber, Status: result.Status, StatusName: result.StatusName,
 		Output: hexutil.Encode(result.Output), Outputs: []contracts.Value{},
 	}
 	if result.Status != 0 {
 		answer.RevertReason = abi.RevertReason(result.Output)
-		return &callOutput{Body: answer}, nil
+		return answer
 	}
 	values, err := method.DecodeOutput(result.Output)
 	if err != nil {
@@ -94,7 +116,17 @@ func (g *Gateway) call(ctx context.Context, in *callInput) (*callOutput, error) 
 	} else if values != nil {
 		answer.Outputs = values
 	}
-	return &callOutput{Body: answer}, nil
+	return answer
+}
+
+// source notes where the answer came from, and how old one is that was kept.
+func (a *CallAnswer) source(log *chain.CallLog) {
+	source, age := log.Source()
+	a.Source = string(source)
+	if source == chain.SourceCache || source == chain.SourceStale {
+		ms := age.Milliseconds()
+		a.AgeMS = &ms
+	}
 }
 
 // callee finds address and ABI. The ABI is nil when only a signature is known.

@@ -21,7 +21,9 @@ type Chain struct {
 	Group   string       `json:"group" example:"group0" doc:"Group of the chain"`
 	Genesis *common.Hash `json:"genesis,omitempty" doc:"Hash of block 0; left out when no node told it yet"`
 	Head    *uint64      `json:"head,omitempty" doc:"Newest block that is known; left out when no node told it yet"`
-	Nodes   []Node       `json:"nodes" nullable:"false" doc:"The configured nodes"`
+	Nodes   []Node       `json:"nodes" nullable:"false" doc:"The nodes that are listed, and those that end what they have"`
+	Pool    PoolStat     `json:"pool" doc:"The connections to all nodes"`
+	Calls   CallStat     `json:"calls" doc:"How the limits of calls stand"`
 	Error   string       `json:"error,omitempty" doc:"Why genesis or head is missing"`
 }
 
@@ -59,10 +61,12 @@ func (g *Gateway) listChains(ctx context.Context, _ *listChainsInput) (*listChai
 func (g *Gateway) chainOf(ctx context.Context, t Target) Chain {
 	ctx, cancel := context.WithTimeout(ctx, headTimeout)
 	defer cancel()
-	c := Chain{Name: t.Info.Name, Family: string(t.Info.Family), ChainID: t.Info.ChainID, Group: t.Info.Group, Nodes: t.Nodes()}
+	c := Chain{Name: t.Info.Name, Family: string(t.Info.Family), ChainID: t.Info.ChainID, Group: t.Info.Group, Nodes: t.Nodes.List()}
 	if c.Nodes == nil {
 		c.Nodes = []Node{}
 	}
+	stat := t.Nodes.Stat()
+	c.Pool, c.Calls = stat.Pool, stat.Calls
 	if head, err := t.Chain.Head(ctx); err == nil {
 		c.Head = &head.Number
 	} else {

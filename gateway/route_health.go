@@ -1,8 +1,10 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -62,7 +64,7 @@ func readyRoute() route {
 		Operation: huma.Operation{
 			OperationID: "ready", Method: http.MethodGet, Path: pathReady, Tags: []string{"operation"},
 			Summary:     "Can the gateway do its work?",
-			Description: "200 when the store answers and every target has a node online, else 503 with what is not well. While the gateway stops it is 503.",
+			Description: "200 when the store answers and every target has a node that can be used, else 503 with what is not well. While the gateway stops it is 503.",
 			Responses:   map[string]*huma.Response{"503": {Description: "Something is not well", Content: jsonOf("Readiness")}},
 		},
 		curl:     `curl http://127.0.0.1:8080/readyz`,
@@ -100,17 +102,32 @@ func (g *Gateway) checkStore(ctx context.Context) Check {
 }
 
 func checkTarget(t Target) Check {
-	c := Check{Name: "target " + t.Info.Name, Reason: "has no node online"}
-	for _, n := range t.Nodes() {
-		if n.Online {
-			return Check{Name: c.Name, OK: true}
-		}
-		c.Reason += "; " + n.Node
-		if n.Error != "" {
-			c.Reason += ": " + n.Error
-		}
+	nodes := t.Nodes.List()
+	c := Check{Name: "target " + t.Info.Name, OK: anyUsable(nodes)}
+	if c.OK {
+		return c
+	}
+	c.Reason = "has no usable node"
+	for _, n := range nodes {
+		c.Reason += "; " + n.Node + ": " + whyNot(n)
 	}
 	return c
+}
+
+// whyNot says what keeps requests away from a node.
+func whyNot(n Node) string {
+	var reasons []string
+	for _, e := range n.Exclusions {
+		text := e.Reason
+		if e.Text != "" {
+			text += " (" + e.Text + ")"
+		}
+		reasons = append(reasons, text)
+	}
+	if len(reasons) == 0 {
+		return cmp.Or(n.Error, "offline")
+	}
+	return strings.Join(reasons, ", ")
 }
 
 type metricsInput struct{}

@@ -47,6 +47,8 @@ func routes() []route {
 		callRoute(),
 		listContractsRoute(),
 		listChainsRoute(),
+		cordonRoute(),
+		uncordonRoute(),
 		healthRoute(),
 		readyRoute(),
 		metricsRoute(),

@@ -69,7 +69,7 @@ func (w *world) gateway(t *testing.T, token string) (plain, secured *httptest.Se
 
 	handler, err := gateway.New(gateway.Config{
 		Version: "test", Engine: engine, Logger: log,
-		Targets: []gateway.Target{{Info: targets[0].Info, Chain: targets[0].Guard, Nodes: func() []gateway.Node { return nil }}},
+		Targets: []gateway.Target{{Info: targets[0].Info, Chain: targets[0].Guard, Nodes: noNodes{}}},
 		Tokens:  []gateway.Token{gateway.NewToken("test", token)},
 	})
 	require.NoError(t, err)
@@ -84,6 +84,14 @@ func (w *world) gateway(t *testing.T, token string) (plain, secured *httptest.Se
 	t.Cleanup(secured.Close)
 	return plain, secured
 }
+
+// noNodes are nodes that nobody asks for.
+type noNodes struct{}
+
+func (noNodes) List() []gateway.Node                         { return nil }
+func (noNodes) Stat() gateway.TargetStat                     { return gateway.TargetStat{} }
+func (noNodes) Cordon(context.Context, string, string) error { return nil }
+func (noNodes) Uncordon(context.Context, string) error       { return nil }
 
 // waiting blocks until ready says yes, as often as something may have changed.
 func waiting(ctx context.Context, ready func() (bool, error)) error {

@@ -80,10 +80,6 @@ func (a *App) start(ctx context.Context) error {
 			a.log.Info("account", "account", account.Name, "address", account.Address.Hex())
 		}
 	}
-	targets, err := assemble.Targets(a.cfg, accounts, assemble.Deps{Logger: a.log})
-	if err != nil {
-		return err
-	}
 	store, err := openStore(ctx, a.cfg.Store.Path)
 	if err != nil {
 		return err
@@ -91,6 +87,10 @@ func (a *App) start(ctx context.Context) error {
 	a.onStop("store", 1, func(context.Context) error { return store.Close() })
 
 	metrics := gateway.NewMetrics(buildinfo.Read().Version)
+	targets, err := assemble.Targets(a.cfg, accounts, assemble.Deps{Observer: callObserver{metrics}, Cordons: cordonBook{store}, Logger: a.log})
+	if err != nil {
+		return err
+	}
 	engine, err := batch.NewEngine(batch.Config{Store: store, Targets: assemble.EngineTargets(targets), Logger: a.log, Observer: metrics})
 	if err != nil {
 		return err
@@ -213,20 +213,4 @@ func advised(err error) error {
 		return fmt.Errorf("%w: choose another file with --store or store.path", err)
 	}
 	return err
-}
-
-// apiTargets shows the pools to the API.
-func apiTargets(targets []assemble.Target) []gateway.Target {
-	list := make([]gateway.Target, len(targets))
-	for i, t := range targets {
-		list[i] = gateway.Target{Info: t.Info, Chain: t.Guard, Nodes: func() []gateway.Node {
-			nodes := t.Pool.Nodes()
-			shown := make([]gateway.Node, len(nodes))
-			for i, n := range nodes {
-				shown[i] = gateway.Node{Node: n.Node, Online: n.Online, Head: n.Head, InFlight: n.InFlight, Error: n.Error}
-			}
-			return shown
-		}}
-	}
-	return list
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bcosgate/bcosgate/configs"
+	"github.com/bcosgate/bcosgate/internal/assemble"
 	"github.com/bcosgate/bcosgate/internal/doctor"
 )
 
@@ -102,6 +103,9 @@ func (p *program) doctor(ctx context.Context, given doctorFlags) error {
 			return err
 		}
 	}
+	if err := listNodes(ctx, cfg.Targets, given.Timeout); err != nil {
+		return err
+	}
 	report := doctor.Examine(ctx, cfg, given.Options)
 	if given.output == "json" {
 		err = writeJSON(p.out, report)
@@ -116,6 +120,20 @@ func (p *program) doctor(ctx context.Context, given doctorFlags) error {
 	}
 	if code := doctorCodes[report.Verdict]; code != exitOK {
 		return exitStatus(code)
+	}
+	return nil
+}
+
+// listNodes fills in the nodes that are listed elsewhere than in the configuration.
+func listNodes(ctx context.Context, targets []configs.Target, timeout time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	for i, t := range targets {
+		nodes, err := assemble.ListNodes(ctx, t)
+		if err != nil {
+			return fmt.Errorf("target %s: %w", t.Name, err)
+		}
+		targets[i].Nodes = nodes
 	}
 	return nil
 }

@@ -149,9 +149,9 @@ func TestTargetsThatCannotBeBuiltAreNamed(t *testing.T) {
 	secured.TLS = configs.TargetTLS{CA: "nothere/ca.crt", Cert: "nothere/sdk.crt", Key: "nothere/sdk.key"}
 	_, err := Targets(configs.Config{Targets: []configs.Target{secured}}, nil, Deps{})
 	require.ErrorContains(t, err, "target main: nothere/")
-	nowhere := target()
-	nowhere.Nodes = nil
-	_, err = Targets(configs.Config{Targets: []configs.Target{nowhere}}, nil, Deps{})
+	twice := target()
+	twice.Nodes = []string{"a:1", "a:1"}
+	_, err = Targets(configs.Config{Targets: []configs.Target{twice}}, nil, Deps{})
 	require.ErrorContains(t, err, "target main: ")
 }
 

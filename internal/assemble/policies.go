@@ -1,11 +1,28 @@
 package assemble
 
 import (
+	"context"
 	"log/slog"
 
+	"github.com/bcosgate/bcosgate/chain"
 	"github.com/bcosgate/bcosgate/chain/guard"
+	"github.com/bcosgate/bcosgate/chain/pool"
 	"github.com/bcosgate/bcosgate/configs"
 )
+
+// poolConfig says how connections to the nodes of a target are kept. What is not
+// set stays zero, for package pool to decide.
+func poolConfig(c configs.Target, info chain.Target, dial func(context.Context, string) (pool.Conn, error), deps Deps) pool.Config {
+	p := c.Pool
+	return pool.Config{
+		Target: info, Nodes: c.Nodes, Dial: dial,
+		MaxConns: p.MaxConns, MinConns: p.MinConns, PerConn: p.PerConn, MaxPerConn: p.MaxPerConn,
+		IdleTimeout: p.IdleTimeout, Lifetime: p.Lifetime, DrainTimeout: p.DrainTimeout,
+		MaxDials: p.MaxDials, DialTimeout: p.DialTimeout, BackoffMin: p.BackoffMin, BackoffMax: p.BackoffMax,
+		Heartbeat: p.Heartbeat.Interval, HeartbeatTimeout: p.Heartbeat.Timeout,
+		Cordons: deps.Cordons, Logger: deps.Logger,
+	}
+}
 
 // guardConfig says how the calls of a target are guarded. What is not set stays
 // zero, for package guard to decide.

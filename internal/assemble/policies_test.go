@@ -1,13 +1,17 @@
 package assemble
 
 import (
+	"context"
+	"log/slog"
 	"reflect"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/bcosgate/bcosgate/chain"
 	"github.com/bcosgate/bcosgate/chain/guard"
+	"github.com/bcosgate/bcosgate/chain/pool"
 	"github.com/bcosgate/bcosgate/configs"
 )
 
@@ -32,7 +36,7 @@ func setEach(v reflect.Value) {
 // requireEachSet fails for every scalar that is zero.
 func requireEachSet(t *testing.T, name string, v reflect.Value) {
 	t.Helper()
-	if v.Kind() == reflect.Struct {
+	if v.Kind() == reflect.Struct && v.Type() != reflect.TypeFor[chain.Target]() {
 		for i := range v.NumField() {
 			requireEachSet(t, name+"."+v.Type().Field(i).Name, v.Field(i))
 		}
@@ -52,6 +56,28 @@ func TestEverySettingOfCallsReachesTheGuard(t *testing.T) {
 		requireEachSet(t, name, reflect.ValueOf(part))
 	}
 }
+
+func TestSettingsOfConnectionsReachThePool(t *testing.T) {
+	t.Parallel()
+	var section configs.Pool
+	setEach(reflect.ValueOf(&section).Elem())
+	target := configs.Target{Nodes: []string{"a:1"}, Pool: section}
+	dial := func(context.Context, string) (pool.Conn, error) { return nil, nil }
+	got := poolConfig(target, chain.Target{Name: "main", Family: "f", ChainID: "c", Group: "g"}, dial, Deps{Cordons: book{}, Logger: slog.Default()})
+	requireEachSet(t, "pool.Config", reflect.ValueOf(got))
+
+	got = poolConfig(configs.Target{Pool: configs.Pool{MaxConns: 1, MinConns: 2, PerConn: 3, MaxPerConn: 4, IdleTimeout: 5, Lifetime: 6, DrainTimeout: 7,
+		MaxDials: 8, DialTimeout: 9, BackoffMin: 10, BackoffMax: 11, Heartbeat: configs.Heartbeat{Interval: 12, Timeout: 13}}}, chain.Target{}, nil, Deps{})
+	require.Equal(t, pool.Config{MaxConns: 1, MinConns: 2, PerConn: 3, MaxPerConn: 4, IdleTimeout: 5, Lifetime: 6, DrainTimeout: 7,
+		MaxDials: 8, DialTimeout: 9, BackoffMin: 10, BackoffMax: 11, Heartbeat: 12, HeartbeatTimeout: 13}, got)
+}
+
+// book forgets every cordon.
+type book struct{}
+
+func (book) Cordons(context.Context, string) ([]pool.Cordon, error) { return nil, nil }
+func (book) SetCordon(context.Context, string, pool.Cordon) error   { return nil }
+func (book) ClearCordon(context.Context, string, string) error      { return nil }
 
 func TestSettingsOfCallsAreNotMixedUp(t *testing.T) {
 	t.Parallel()

@@ -20,15 +20,19 @@ import (
 const sessionWindow = 200
 
 // Session is for a few requests by hand, not for jobs: it connects to the first
-// node of a target that answers, in the order of the configuration, on a ledger of
+// node of a target that answers, in the order of the list, on a ledger of
 // either suite. When none does, the error has what each said. Close must be called.
 func Session(ctx context.Context, c configs.Target, log *slog.Logger) (*fisco.Session, error) {
 	dial, err := dialConfig(c, log)
 	if err != nil {
 		return nil, fmt.Errorf("target %s: %w", c.Name, err)
 	}
+	nodes, err := ListNodes(ctx, c)
+	if err != nil {
+		return nil, fmt.Errorf("target %s: %w", c.Name, err)
+	}
 	var failures []error
-	for _, node := range c.Nodes {
+	for _, node := range nodes {
 		s, err := fisco.OpenSession(ctx, fisco.SessionConfig{DialConfig: dial(node), BlockLimitWindow: sessionWindow})
 		if err == nil {
 			return s, nil

@@ -16,18 +16,22 @@ import (
 	"github.com/bcosgate/bcosgate/chain/guard"
 	"github.com/bcosgate/bcosgate/chain/pool"
 	"github.com/bcosgate/bcosgate/configs"
+	"github.com/bcosgate/bcosgate/internal/discovery"
 )
 
-// Target is one target with its connections. Its pool is not started.
+// Target is one target with its connections. Nothing of it is started.
 type Target struct {
 	batch.Target
 	Pool  *pool.Pool
 	Guard *guard.Guard // makes the calls over the pool; it is also Target.Chain
+
+	list *discovery.Watcher // tells the pool of its nodes; nil when they never change
 }
 
 // Deps is what targets need beside their configuration. Zero values do without.
 type Deps struct {
-	Observer guard.Observer // is told of calls
+	Observer guard.Observer  // is told of calls
+	Cordons  pool.CordonBook // keeps cordons over restarts
 	Logger   *slog.Logger
 }
 
@@ -46,34 +50,20 @@ func Targets(cfg configs.Config, accounts []Account, deps Deps) ([]Target, error
 }
 
 func newTarget(c configs.Target, accounts []Account, deps Deps) (Target, error) {
-	log := deps.Logger
-	dial, err := dialConfig(c, log)
-	if err != nil {
-		return Target{}, err
-	}
 	info := chain.Target{Name: c.Name, Family: chain.Family(c.Family), ChainID: c.Chain, Group: c.Group}
-	conns, err := pool.New(pool.Config{
-		Target:   info,
-		Nodes:    c.Nodes,
-		MaxConns: c.Pool.MaxConns,
-		Logger:   log,
-		Dial: func(ctx context.Context, node string) (pool.Conn, error) {
-			client, err := fisco.Dial(ctx, dial(node))
-			if err != nil {
-				return nil, err // not a nil client in an interface
-			}
-			if client.Suite() != suite.Standard {
-				_ = client.Close()
-				return nil, &chain.Error{Kind: chain.KindUnsupported, Sent: chain.SentNo, Op: "dial", Node: node,
-					Msg: "the group has a GM ledger (SM2, SM3): jobs and calls of a target are encoded for standard ledgers"}
-			}
-			return client, nil
-		},
-	})
+	dial, err := dialer(c, deps.Logger)
 	if err != nil {
 		return Target{}, err
 	}
-	calls, err := guard.New(guardConfig(c.Calls, deps.Observer, log), conns)
+	conns, err := pool.New(poolConfig(c, info, dial, deps))
+	if err != nil {
+		return Target{}, err
+	}
+	list, err := follow(c.Discovery, conns, deps.Logger)
+	if err != nil {
+		return Target{}, err
+	}
+	calls, err := guard.New(guardConfig(c.Calls, deps.Observer, deps.Logger), conns)
 	if err != nil {
 		return Target{}, err
 	}
@@ -81,13 +71,33 @@ func newTarget(c configs.Target, accounts []Account, deps Deps) (Target, error) 
 	for _, a := range accounts {
 		signers[a.Name] = tx.NewSigner(a.key, c.Chain, c.Group)
 	}
-	return Target{Pool: conns, Guard: calls, Target: batch.Target{
+	return Target{Pool: conns, Guard: calls, list: list, Target: batch.Target{
 		Info:           info,
 		Chain:          calls,
 		Accounts:       signers,
 		DefaultAccount: c.Account,
 		Limits:         batch.Limits{Rate: c.Limits.Rate, Burst: c.Limits.Burst, InFlight: c.Limits.InFlight},
 	}}, nil
+}
+
+// dialer opens connections for a pool. It reads the TLS files.
+func dialer(c configs.Target, log *slog.Logger) (func(ctx context.Context, node string) (pool.Conn, error), error) {
+	dial, err := dialConfig(c, log)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, node string) (pool.Conn, error) {
+		client, err := fisco.Dial(ctx, dial(node))
+		if err != nil {
+			return nil, err // not a nil client in an interface
+		}
+		if client.Suite() != suite.Standard {
+			_ = client.Close()
+			return nil, &chain.Error{Kind: chain.KindUnsupported, Sent: chain.SentNo, Op: "dial", Node: node,
+				Msg: "the group has a GM ledger (SM2, SM3): jobs and calls of a target are encoded for standard ledgers"}
+		}
+		return client, nil
+	}, nil
 }
 
 // dialConfig reads the TLS files of a target and says how each of its nodes is
@@ -106,27 +116,49 @@ func dialConfig(c configs.Target, log *slog.Logger) (func(node string) fisco.Dia
 	}, nil
 }
 
-// Start starts the pools of all targets; when one fails, those before it are
-// stopped again. It does not wait for a node to answer. The end of ctx ends the
-// pools too, so give it one that outlives whatever still has to be settled.
+// Start starts the pools of all targets, and following the lists of their nodes;
+// when one fails, those before it are stopped again. It does not wait for a node to
+// be listed or to answer. The end of ctx ends all of it too, so give it one that
+// outlives whatever still has to be settled.
 func Start(ctx context.Context, targets []Target) error {
 	for i, t := range targets {
-		if err := t.Pool.Start(ctx); err != nil {
+		if err := t.start(ctx); err != nil {
 			return errors.Join(fmt.Errorf("target %s: %w", t.Info.Name, err), Stop(ctx, targets[:i]))
 		}
 	}
 	return nil
 }
 
-// Stop stops the pools in reverse order and waits for their goroutines.
+func (t Target) start(ctx context.Context) error {
+	if err := t.Pool.Start(ctx); err != nil {
+		return err
+	}
+	if t.list == nil {
+		return nil
+	}
+	if err := t.list.Start(ctx); err != nil {
+		return errors.Join(err, t.Pool.Stop(ctx))
+	}
+	return nil
+}
+
+// Stop stops everything in reverse order and waits for its goroutines.
 func Stop(ctx context.Context, targets []Target) error {
 	var errs []error
 	for i := len(targets) - 1; i >= 0; i-- {
-		if err := targets[i].Pool.Stop(ctx); err != nil {
+		if err := targets[i].stop(ctx); err != nil {
 			errs = append(errs, fmt.Errorf("target %s: %w", targets[i].Info.Name, err))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+func (t Target) stop(ctx context.Context) error {
+	var err error
+	if t.list != nil {
+		err = t.list.Stop(ctx)
+	}
+	return errors.Join(err, t.Pool.Stop(ctx))
 }
 
 // EngineTargets is what the job engine takes.

@@ -156,6 +156,9 @@ func (g *Guard) lease(ctx context.Context, r *request) (any, error) {
 	if err != nil {
 		return nil, failed(r, err)
 	}
+	if r.class == Query { // a write is answered when its block is there
+		l.AtOnce()
+	}
 	var outcome pool.Outcome
 	defer func() { l.Release(outcome) }() // also when the connection panics
 	if ctx.Err() != nil {
@@ -173,7 +176,7 @@ func (g *Guard) lease(ctx context.Context, r *request) (any, error) {
 		err = notBehind(r, head, result, err)
 	}
 	outcome.Result = verdict(r, err)
-	if r.class == Query { // a write is answered when its block is there
+	if r.class == Query {
 		outcome.Latency = time.Since(began)
 	}
 	return result, err

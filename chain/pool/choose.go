@@ -3,6 +3,7 @@ package pool
 import (
 	"math/rand/v2"
 	"slices"
+	"time"
 )
 
 // Want says which node is wanted for a request. The zero value is any good one.
@@ -53,10 +54,11 @@ func (p *Pool) Choose(want Want) (*Node, error) {
 	var best *Node
 	var bestClass int32
 	var bestScore float64
+	now := time.Now()
 	start := rand.IntN(len(found)) // so that equals share the work
 	for i := range found {
 		c := &found[(start+i)%len(found)]
-		class, score := c.class(&want, highest), c.n.meter.score(c.n.inFlight.Load())
+		class, score := c.class(&want, highest), c.n.meter.score(c.n.inFlight.Load(), now)
 		if best == nil || class < bestClass || class == bestClass && score < bestScore {
 			best, bestClass, bestScore = c.n, class, score
 		}

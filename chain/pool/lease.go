@@ -32,6 +32,7 @@ type Outcome struct {
 type Lease struct {
 	node *Node
 	on   *member
+	owes bool // AtOnce was said
 }
 
 // Conn is the connection, which other requests use at the same time. It may break
@@ -41,6 +42,16 @@ func (l Lease) Conn() Conn { return l.on.conn }
 // Node is the name of the node.
 func (l Lease) Node() string { return l.node.name }
 
+// AtOnce says, once and before the node is asked, that it can answer the request at
+// once. As long as it answers none of such requests, it counts as slow as it is
+// silent.
+func (l *Lease) AtOnce() {
+	l.owes = true
+	l.node.mu.Lock()
+	l.node.meter.owe(time.Now())
+	l.node.mu.Unlock()
+}
+
 // Release gives the place back and says how the request ended.
 func (l Lease) Release(o Outcome) {
 	n, m := l.node, l.on
@@ -49,6 +60,9 @@ func (l Lease) Release(o Outcome) {
 	m.inFlight--
 	n.inFlight.Add(-1)
 	n.meter.request(o)
+	if l.owes {
+		n.meter.settle(o, time.Now())
+	}
 	switch {
 	case m.cause != standing:
 		if m.inFlight == 0 {

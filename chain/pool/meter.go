@@ -20,7 +20,29 @@ type meter struct {
 	latency atomic.Int64  // ns, moving average
 	errors  atomic.Uint64 // bits of a float64: moving average, 0 to 1
 
+	// Requests that the node could answer at once and has not yet, and since when it
+	// answered none of them, in unix ns; 0 when there are none.
+	owed   int // read under the lock only
+	silent atomic.Int64
+
 	beats [2]time.Duration // the last two heartbeats; read under the lock only
+}
+
+// owe notes a request that the node can answer at once.
+func (m *meter) owe(now time.Time) {
+	if m.owed++; m.owed == 1 {
+		m.silent.Store(now.UnixNano())
+	}
+}
+
+// settle notes that such a request has ended.
+func (m *meter) settle(o Outcome, now time.Time) {
+	switch m.owed--; {
+	case m.owed == 0:
+		m.silent.Store(0)
+	case o.Result == Answered:
+		m.silent.Store(now.UnixNano())
+	}
 }
 
 // reset begins anew, with the one thing that is known of a new connection.
@@ -75,9 +97,15 @@ func (m *meter) errorRate() float64 { return math.Float64frombits(m.errors.Load(
 const errorCost = 16
 
 // score is what one more request may have to wait: those in flight and itself,
-// times the latency, and more when requests fail. The latency counts in powers of
-// two of a millisecond, so that nodes which are nearly equal share the work.
-func (m *meter) score(inFlight int64) float64 {
-	latency := uint64(1) << min(bits.Len64(uint64(m.latency.Load())/uint64(time.Millisecond)), 32)
+// times the latency, and more when requests fail. A node that owes answers is at
+// least as slow as it is silent, whatever it was before. The latency counts in
+// powers of two of a millisecond, so that nodes which are nearly equal share the
+// work.
+func (m *meter) score(inFlight int64, now time.Time) float64 {
+	took := m.latency.Load()
+	if since := m.silent.Load(); since != 0 {
+		took = max(took, now.UnixNano()-since)
+	}
+	latency := uint64(1) << min(bits.Len64(uint64(took)/uint64(time.Millisecond)), 32)
 	return float64(max(inFlight, 0)+1) * float64(latency) * (1 + errorCost*m.errorRate())
 }

@@ -153,3 +153,35 @@ func TestLoadPairKeepsIntermediates(t *testing.T) {
 	var _ *x509.Certificate = cert.Leaf
 	require.Equal(t, cert.Certificate[0], cert.Leaf.Raw)
 }
+
+func TestHTTPSClientsAreMadeFromFiles(t *testing.T) {
+	t.Parallel()
+	ca, err := NewCA(Validity{})
+	require.NoError(t, err)
+	pair, err := ca.Issue(Validity{})
+	require.NoError(t, err)
+	dir := t.TempDir()
+	file := func(name string, data []byte) string {
+		path := filepath.Join(dir, name)
+		require.NoError(t, os.WriteFile(path, data, 0o600))
+		return path
+	}
+	caFile, certFile, keyFile := file("ca.crt", ca.CertPEM()), file("c.crt", pair.CertPEM), file("c.key", pair.KeyPEM)
+
+	got, err := LoadHTTPSClient("", "", "")
+	require.NoError(t, err)
+	require.Nil(t, got.RootCAs, "those of the system")
+	require.Empty(t, got.Certificates)
+	require.False(t, got.InsecureSkipVerify)
+
+	got, err = LoadHTTPSClient(caFile, certFile, keyFile)
+	require.NoError(t, err)
+	require.NotNil(t, got.RootCAs)
+	require.Len(t, got.Certificates, 1)
+
+	for _, files := range [][3]string{{"none.crt", "", ""}, {caFile, certFile, ""}, {caFile, "", keyFile}, {caFile, certFile, "none.key"}} {
+		_, err := LoadHTTPSClient(files[0], files[1], files[2])
+		var broken *FileError
+		require.ErrorAs(t, err, &broken, "%v", files)
+	}
+}

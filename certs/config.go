@@ -80,6 +80,28 @@ func HTTPSConfig(cert tls.Certificate, clientCAs *x509.CertPool) *tls.Config {
 	return cfg
 }
 
+// LoadHTTPSClient is HTTPSClientConfig from files: caFile has the roots, empty for
+// those of the system; certFile and keyFile are what is shown, both empty for
+// nothing. Errors are *FileError.
+func LoadHTTPSClient(caFile, certFile, keyFile string) (*tls.Config, error) {
+	var roots *x509.CertPool
+	if caFile != "" {
+		pool, err := LoadPool(caFile)
+		if err != nil {
+			return nil, err
+		}
+		roots = pool
+	}
+	if certFile == "" && keyFile == "" {
+		return HTTPSClientConfig(roots), nil
+	}
+	pair, err := LoadPair(certFile, keyFile)
+	if err != nil {
+		return nil, err
+	}
+	return HTTPSClientConfig(roots, pair), nil
+}
+
 // HTTPSClientConfig is the configuration of a client of an ordinary HTTPS
 // server, such as the gateway: TLS 1.2 or newer, the server's name is checked.
 // Nil roots are those of the system; certs are shown to a server that asks.

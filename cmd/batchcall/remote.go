@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -28,23 +26,11 @@ type remote struct {
 func (a *app) openGateway() (*remote, error) {
 	cfg := client.Config{URL: a.opt.gateway, Token: a.opt.token, Logger: a.logger()}
 	if a.opt.ca != "" || a.opt.cert != "" {
-		var roots *x509.CertPool
-		var pairs []tls.Certificate
-		if a.opt.ca != "" {
-			pool, err := certs.LoadPool(a.opt.ca)
-			if err != nil {
-				return nil, err
-			}
-			roots = pool
+		security, err := certs.LoadHTTPSClient(a.opt.ca, a.opt.cert, a.opt.key)
+		if err != nil {
+			return nil, err
 		}
-		if a.opt.cert != "" {
-			pair, err := certs.LoadPair(a.opt.cert, a.opt.key)
-			if err != nil {
-				return nil, err
-			}
-			pairs = append(pairs, pair)
-		}
-		cfg.TLS = certs.HTTPSClientConfig(roots, pairs...)
+		cfg.TLS = security
 	}
 	c, err := client.New(cfg)
 	if err != nil {

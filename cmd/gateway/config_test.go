@@ -57,7 +57,8 @@ func TestConfigCheckListsEverything(t *testing.T) {
 
 func TestHelpHasExamplesAndExitCodes(t *testing.T) {
 	t.Parallel()
-	for _, args := range [][]string{{"--help"}, {"serve", "--help"}, {"config", "--help"}, {"config", "check", "--help"}, {"version", "--help"}} {
+	for _, args := range [][]string{{"--help"}, {"serve", "--help"}, {"config", "--help"}, {"config", "check", "--help"}, {"version", "--help"},
+		{"node", "--help"}, {"node", "list", "--help"}, {"node", "cordon", "--help"}, {"node", "uncordon", "--help"}} {
 		code, out, text := command(t, args...)
 		require.Equal(t, exitOK, code)
 		require.Empty(t, text)

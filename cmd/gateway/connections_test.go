@@ -111,7 +111,9 @@ func TestChainsShowConnectionsAndPolicies(t *testing.T) {
 	w := newWorld(t, 20*time.Millisecond).serve()
 	w.write("gateway.yaml", w.config("")+"    calls: {write: {in_flight: 7}}\n")
 	s := w.run().ready()
-	s.eventually(func() bool { return s.node(w.net.Nodes[0])["usable"] == true && s.node(w.net.Nodes[1])["usable"] == true })
+	s.eventually(func() bool {
+		return s.node(w.net.Nodes[0])["usable"] == true && s.node(w.net.Nodes[1])["usable"] == true
+	})
 	for i := range 8 {
 		s.ok(http.StatusOK, "POST", "/v1/calls", readOf(i, ""))
 	}

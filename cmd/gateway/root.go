@@ -53,6 +53,7 @@ at once by a second interrupt.`,
 		Example: `  gateway serve --config configs/gateway.yaml
   gateway config check --config configs/gateway.yaml
   gateway doctor
+  gateway node list
   gateway chain auth show
   gateway version`,
 		SilenceUsage:      true,
@@ -64,7 +65,7 @@ at once by a second interrupt.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w; see: %s --help", err, cmd.CommandPath())
 	})
-	root.AddCommand(p.serveCommand(), p.configCommand(), p.doctorCommand(), p.chainCommand(), versionCommand())
+	root.AddCommand(p.serveCommand(), p.configCommand(), p.doctorCommand(), p.nodeCommand(), p.chainCommand(), versionCommand())
 	return root
 }
 

@@ -32,6 +32,7 @@ type Problem struct {
 	Errors     []ProblemDetail  `json:"errors,omitempty"`
 	Faults     []batch.RowFault `json:"faults,omitempty"`     // what is wrong with the rows of a job, the first 100
 	FaultCount int64            `json:"faultCount,omitempty"` // how many faults there are in all
+	Attempts   []CallAttempt    `json:"attempts,omitempty"`   // what was tried for a call
 	RetryAfter time.Duration    `json:"-"`                    // from the header of the same name, 0 without it
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 
 	"github.com/bcosgate/bcosgate/batch"
+	"github.com/bcosgate/bcosgate/chain"
 )
 
 // CallRequest asks for a read of a contract.
@@ -20,6 +21,10 @@ type CallRequest struct {
 	Args     json.RawMessage `json:"args,omitempty"`     // an array in the order of the arguments, or an object by name
 	ABI      json.RawMessage `json:"abi,omitempty"`      // when Contract is not known
 	From     *common.Address `json:"from,omitempty"`     // nil is the zero address
+	// MaxStaleMS takes an answer that is up to so old when no node can be asked; 0
+	// takes none. Source tells of it.
+	MaxStaleMS int64 `json:"maxStaleMs,omitempty"`
+	Attempts   bool  `json:"attempts,omitempty"` // tell what was tried
 }
 
 // CallResult is the answer to a CallRequest. A revert is a result: Status is
@@ -32,6 +37,18 @@ type CallResult struct {
 	Outputs      []Value `json:"outputs,omitempty"`     // decoded, when Status is 0
 	DecodeError  string  `json:"decodeError,omitempty"` // why Output does not fit the ABI: is it another contract?
 	RevertReason string  `json:"revertReason,omitempty"`
+
+	Source   chain.Source  `json:"source,omitempty"`   // where the answer came from
+	AgeMS    *int64        `json:"ageMs,omitempty"`    // of an answer that was kept, nil for others
+	Attempts []CallAttempt `json:"attempts,omitempty"` // where they were asked for
+}
+
+// CallAttempt is one try of a call at a node.
+type CallAttempt struct {
+	Node       string     `json:"node,omitempty"` // host:port; empty when none could be chosen
+	Kind       chain.Kind `json:"kind,omitempty"` // empty: it brought an answer
+	DurationMS float64    `json:"durationMs"`
+	Hedge      bool       `json:"hedge,omitempty"` // it was sent beside a slow one
 }
 
 // Value is one named value of a contract.
@@ -118,33 +135,4 @@ func (c *Client) Contracts(ctx context.Context, target string) ([]Contract, erro
 	}
 	_, err := c.doJSON(ctx, request{method: http.MethodGet, path: "/v1/contracts", query: query, repeat: true}, &answer)
 	return answer.Contracts, err
-}
-
-// Chain is a target of the gateway and the state of its nodes.
-type Chain struct {
-	Name    string      `json:"name"`
-	Family  string      `json:"family"`
-	ChainID string      `json:"chainId"`
-	Group   string      `json:"group"`
-	Genesis common.Hash `json:"genesis"` // the zero hash while no node was ever reached
-	Head    uint64      `json:"head"`
-	Nodes   []Node      `json:"nodes"`
-}
-
-// Node is one node of a chain as the gateway sees it.
-type Node struct {
-	Node     string `json:"node"` // host:port
-	Online   bool   `json:"online"`
-	Head     uint64 `json:"head"`
-	InFlight int    `json:"inFlight"`
-	Error    string `json:"error,omitempty"` // why it is not online
-}
-
-// Chains lists the targets of the gateway.
-func (c *Client) Chains(ctx context.Context) ([]Chain, error) {
-	var answer struct {
-		Chains []Chain `json:"chains"`
-	}
-	_, err := c.doJSON(ctx, request{method: http.MethodGet, path: "/v1/chains", repeat: true}, &answer)
-	return answer.Chains, err
 }

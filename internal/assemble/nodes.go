@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -79,34 +78,13 @@ func etcdSource(e configs.DiscoveryEtcd) (discovery.Source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("password of etcd: %w", err)
 	}
-	security, err := etcdTLS(e.TLS)
-	if err != nil {
-		return nil, err
-	}
-	return discovery.Etcd(discovery.EtcdConfig{Endpoints: e.Endpoints, Prefix: e.Prefix, TLS: security, Username: e.Username, Password: password})
-}
-
-// etcdTLS is nil when nothing is set.
-func etcdTLS(c configs.DiscoveryTLS) (*tls.Config, error) {
-	if c == (configs.DiscoveryTLS{}) {
-		return nil, nil
-	}
-	var roots *x509.CertPool // nil are those of the system
-	if c.CA != "" {
-		pool, err := certs.LoadPool(c.CA)
-		if err != nil {
+	var security *tls.Config // nil when nothing is set
+	if t := e.TLS; t != (configs.DiscoveryTLS{}) {
+		if security, err = certs.LoadHTTPSClient(t.CA, t.Cert, t.Key); err != nil {
 			return nil, err
 		}
-		roots = pool
 	}
-	if c.Cert == "" {
-		return certs.HTTPSClientConfig(roots), nil
-	}
-	pair, err := certs.LoadPair(c.Cert, c.Key)
-	if err != nil {
-		return nil, err
-	}
-	return certs.HTTPSClientConfig(roots, pair), nil
+	return discovery.Etcd(discovery.EtcdConfig{Endpoints: e.Endpoints, Prefix: e.Prefix, TLS: security, Username: e.Username, Password: password})
 }
 
 // firstLine reads the first line of a file; without a path it is empty.

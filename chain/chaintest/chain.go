@@ -34,13 +34,17 @@ type Node struct {
 	Receipts map[common.Hash]uint64 // transaction to block
 
 	// Ask runs before each answer, without the lock, and may wait, or fail the
-	// request. op is dial, number, identity, call, send, receipt, block or code.
+	// request. op is dial, number, identity, call, send, receipt, block or code. ctx
+	// ends with that of the request, and with the connection.
 	Ask func(ctx context.Context, op string) error
+	// Unserved is what connections say of the target; nil is nothing.
+	Unserved error
 	// Answer is the answer to calls; nil is the name of the node as StatusName, at
 	// its head.
 	Answer func() chain.CallResult
 
 	conns []*Conn
+	most  int // connections at a time
 	asked []string
 	dials int
 }
@@ -131,6 +135,13 @@ func (c *Chain) Open(name string) int {
 	return len(c.nodes[name].conns)
 }
 
+// MostOpen is how many connections to a node were open at a time.
+func (c *Chain) MostOpen(name string) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.nodes[name].most
+}
+
 // Dial connects to a node.
 func (c *Chain) Dial(ctx context.Context, name string) (*Conn, error) {
 	c.mu.Lock()
@@ -148,8 +159,10 @@ func (c *Chain) Dial(ctx context.Context, name string) (*Conn, error) {
 	if n.Down != nil {
 		return nil, n.Down
 	}
-	conn := &Conn{chain: c, node: n, done: make(chan struct{})}
+	conn := &Conn{chain: c, node: n}
+	conn.life, conn.end = context.WithCancel(context.Background())
 	n.conns = append(n.conns, conn)
+	n.most = max(n.most, len(n.conns))
 	return conn, nil
 }
 
@@ -157,14 +170,15 @@ func (c *Chain) Dial(ctx context.Context, name string) (*Conn, error) {
 type Conn struct {
 	chain *Chain
 	node  *Node
-	once  sync.Once
-	done  chan struct{}
+	life  context.Context
+	end   context.CancelFunc
 }
 
-func (c *Conn) end() { c.once.Do(func() { close(c.done) }) }
-
 // Done is closed when the connection has ended.
-func (c *Conn) Done() <-chan struct{} { return c.done }
+func (c *Conn) Done() <-chan struct{} { return c.life.Done() }
+
+// Serves is what the node says of the target.
+func (c *Conn) Serves() error { return locked(c, func(n *Node) error { return n.Unserved }) }
 
 // Close ends the connection.
 func (c *Conn) Close() error {
@@ -180,14 +194,7 @@ func (c *Conn) Close() error {
 	return nil
 }
 
-func (c *Conn) broken() bool {
-	select {
-	case <-c.done:
-		return true
-	default:
-		return false
-	}
-}
+func (c *Conn) broken() bool { return c.life.Err() != nil }
 
 // ask notes a request, and fails it when the node wants so, when ctx ends or when
 // the connection does.
@@ -203,7 +210,15 @@ func (c *Conn) ask(ctx context.Context, op string) error {
 	if ask == nil {
 		return nil
 	}
-	return ask(ctx, op)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(c.life, cancel)()
+	err := ask(ctx, op)
+	if err != nil && c.broken() {
+		gone.Sent = chain.SentMaybe
+		return gone
+	}
+	return err
 }
 
 // Hang is an Ask that waits for the end of the request's context.

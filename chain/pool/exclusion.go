@@ -55,18 +55,25 @@ func (n *Node) excluded(reason Reason) bool {
 	return slices.ContainsFunc(n.exclusions, func(e Exclusion) bool { return e.Reason == reason })
 }
 
+// Parts of a tier. A node that fails is worse than one that is behind, which is
+// worse than one that is slow.
+const (
+	slowTier int32 = 1 << iota
+	laggingTier
+	failingTier
+)
+
 // tierOf is how good a node with these exclusions is: it is asked only when there
-// is none in a lower tier. One that fails is worse than one that is behind, which
-// is worse than one that is slow.
+// is none in a lower tier.
 func tierOf(exclusions []Exclusion) (tier int32) {
 	for _, e := range exclusions {
 		switch e.Reason {
 		case Slow:
-			tier |= 1
+			tier |= slowTier
 		case Lagging:
-			tier |= 2
+			tier |= laggingTier
 		case Failing:
-			tier |= 4
+			tier |= failingTier
 		}
 	}
 	return tier

@@ -93,15 +93,15 @@ func (n *Node) serves() error {
 	return nil
 }
 
-// pace is the better one of the node's last two heartbeats, or never when the node
-// is no measure for others.
+// pace is what both of the node's last two heartbeats kept to, or never when the
+// node is no measure for others.
 func (n *Node) pace() time.Duration {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if !n.askable.Load() || n.tier.Load() > tierOf([]Exclusion{{Reason: Slow}}) {
+	if !n.askable.Load() || n.tier.Load() > slowTier {
 		return never
 	}
-	return slices.Min(n.meter.beats[:])
+	return slices.Max(n.meter.beats[:])
 }
 
 func (n *Node) judgeService(err error) {
@@ -127,6 +127,9 @@ func (n *Node) judgeLag(head, mark uint64, now time.Time) {
 }
 
 func (n *Node) judgeErrors() {
+	if !n.online {
+		return
+	}
 	switch rate := n.meter.errorRate(); {
 	case rate > failAbove:
 		n.exclude(Failing, fmt.Sprintf("%.0f %% of its last requests failed", 100*rate))

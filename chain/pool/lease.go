@@ -55,13 +55,16 @@ func (l *Lease) AtOnce() {
 // Release gives the place back and says how the request ended.
 func (l Lease) Release(o Outcome) {
 	n, m := l.node, l.on
-	poke := false
+	poke, fails := false, false
 	n.mu.Lock()
 	m.inFlight--
 	n.inFlight.Add(-1)
 	n.meter.request(o)
 	if l.owes {
 		n.meter.settle(o, time.Now())
+	}
+	if o.Result == Failed {
+		fails = n.meter.errorRate() > failAbove && n.tier.Load()&failingTier == 0
 	}
 	switch {
 	case m.cause != standing:
@@ -74,6 +77,9 @@ func (l Lease) Release(o Outcome) {
 		poke = m.overdue && m.inFlight == 0
 	}
 	n.mu.Unlock()
+	if fails { // who fails at once must not draw more requests until the next look
+		n.change(n.judgeErrors)
+	}
 	if poke {
 		n.poke()
 	}

@@ -31,7 +31,8 @@ type member struct {
 	inFlight int
 	leases   uint64    // given
 	seen     uint64    // of them at the owner's last look
-	quiet    time.Time // since when the owner has seen no request
+	busy     bool      // it had requests then
+	quiet    time.Time // since when the owner has seen none
 	overdue  bool      // the owner waits for a moment without requests
 
 	cause   cause
@@ -166,10 +167,11 @@ func (n *Node) trim(now time.Time, sooner func(time.Time)) {
 		if !m.expired(now) {
 			sooner(m.expires)
 		}
-		if m.inFlight > 0 || m.leases != m.seen {
+		if m.busy || m.leases != m.seen {
 			m.seen, m.quiet = m.leases, now
 		}
-		if surplus <= 0 || m.inFlight > 0 {
+		m.busy = m.inFlight > 0
+		if surplus <= 0 || m.busy {
 			continue
 		}
 		if end := m.quiet.Add(m.idleFor); now.Before(end) {

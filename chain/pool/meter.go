@@ -94,7 +94,7 @@ func (m *meter) errorRate() float64 { return math.Float64frombits(m.errors.Load(
 
 // errorCost is by how much a node seems busier when all of its requests fail.
 // Without it a node that fails at once would look the least busy.
-const errorCost = 16
+const errorCost = 4
 
 // score is what one more request may have to wait: those in flight and itself,
 // times the latency, and more when requests fail. A node that owes answers is at

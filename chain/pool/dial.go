@@ -26,21 +26,21 @@ func (n *Node) dial(ctx context.Context) {
 	began := time.Now()
 	conn, took, err := n.connect(ctx)
 	<-n.pool.gate
-	var unwanted Conn
+	unwanted := false
 	n.update(func() {
-		n.dialing = false
+		unwanted = err == nil && ctx.Err() != nil // the node has left meanwhile
+		n.dialing = unwanted
 		switch {
-		case err != nil && ctx.Err() != nil: // the node leaves
+		case ctx.Err() != nil:
 		case err != nil:
 			n.failed(err, began)
-		case ctx.Err() != nil:
-			unwanted = conn
 		default:
 			n.connected(conn, took)
 		}
 	})
-	if unwanted != nil {
-		_ = unwanted.Close()
+	if unwanted { // it counts as open until it is closed
+		_ = conn.Close()
+		n.update(func() { n.dialing = false })
 	}
 }
 

@@ -181,47 +181,6 @@ func TestNodeOfAnotherChainIsExcluded(t *testing.T) {
 	})
 }
 
-func TestStop(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		nodes := []string{"a:1", "b:1"}
-		c := chaintest.New(nodes...)
-		c.Cut("b:1", chaintest.Refused)
-		p := startPool(t, c, nodes)
-		require.Error(t, p.Start(t.Context()), "twice")
-		synctest.Wait()
-		require.NoError(t, p.Stop(t.Context()))
-		require.Zero(t, c.Open("a:1"))
-		dials := c.Dials("b:1")
-		time.Sleep(time.Hour)
-		require.Equal(t, dials, c.Dials("b:1"))
-		require.False(t, p.Nodes()[0].Online)
-		_, err := p.Choose(Want{})
-		require.True(t, chain.Is(err, chain.KindUnavailable))
-		require.NoError(t, p.Stop(t.Context()), "twice")
-	})
-}
-
-func TestStopGivesUpWithItsContext(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		nodes := []string{"a:1"}
-		c := chaintest.New(nodes...)
-		hang := make(chan struct{})
-		p := startPool(t, c, nodes, func(cfg *Config) {
-			cfg.Dial = func(context.Context, string) (Conn, error) { // a dialler that ignores its context
-				<-hang
-				return nil, chaintest.Refused
-			}
-		})
-		synctest.Wait()
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		require.ErrorIs(t, p.Stop(ctx), context.DeadlineExceeded)
-		close(hang)
-	})
-}
-
 func BenchmarkLease(b *testing.B) {
 	p := benchPool(b)
 	b.ReportAllocs()

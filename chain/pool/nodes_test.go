@@ -26,16 +26,6 @@ func names(p *Pool) []string {
 	return list
 }
 
-// leaseOn takes a lease on a node.
-func leaseOn(t *testing.T, p *Pool, node string) Lease {
-	t.Helper()
-	n, err := p.Choose(Want{Node: node})
-	require.NoError(t, err)
-	l, err := n.Lease(t.Context(), time.Nanosecond, false)
-	require.NoError(t, err)
-	return l
-}
-
 func TestNodesComeAndGo(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -85,7 +85,7 @@ func (g *Guard) prove(ctx context.Context, op string, tx common.Hash, blockLimit
 func (g *Guard) lookAt(ctx context.Context, node string, tx common.Hash) (head uint64, found *chain.Receipt, err error) {
 	ask := func(op string, what func(context.Context, pool.Conn) (any, error)) (any, error) {
 		r := request{op: op, class: Query, log: chain.CallLogOf(ctx), want: pool.Want{Node: node}}
-		r.ask = func(ctx context.Context, l pool.Lease) (any, error) { return what(ctx, l.Conn()) }
+		r.ask = func(ctx context.Context, _ *request, l pool.Lease) (any, error) { return what(ctx, l.Conn()) }
 		return g.attempt(ctx, &r)
 	}
 	number, err := ask("blockNumber", func(ctx context.Context, c pool.Conn) (any, error) { return c.BlockNumber(ctx) })

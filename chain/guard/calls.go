@@ -2,8 +2,6 @@ package guard
 
 import (
 	"context"
-	"strconv"
-	"strings"
 
 	"github.com/ethereum/go-ethereum/common"
 
@@ -22,34 +20,16 @@ func (g *Guard) Identity(ctx context.Context) (chain.Identity, error) { return g
 // of in the last 30 s (receipts, blocks, results of calls; Head is no promise). The
 // answer holds until there is a new block.
 func (g *Guard) Call(ctx context.Context, msg chain.CallMsg) (chain.CallResult, error) {
-	result, err := read(ctx, g, request{op: "call", key: callKey(msg), life: headBound}, func(ctx context.Context, c pool.Conn) (chain.CallResult, error) {
-		return c.Call(ctx, msg)
-	})
+	result, err := read[chain.CallResult](ctx, g, request{op: opCall, key: callKey(msg), life: headBound, msg: msg, ask: askCall})
 	if err == nil {
 		g.floor.raise(result.BlockNumber)
 	}
 	return result, err
 }
 
-// callKey is equal for calls that ask the same. No From is the zero address.
-func callKey(msg chain.CallMsg) string {
-	var from common.Address
-	if msg.From != nil {
-		from = *msg.From
-	}
-	var key strings.Builder
-	key.Grow(2*common.AddressLength + len(msg.Input))
-	key.Write(from[:])
-	key.Write(msg.To[:])
-	key.Write(msg.Input)
-	return key.String()
-}
-
 // Receipt asks for a receipt. One that was found holds for ever.
 func (g *Guard) Receipt(ctx context.Context, tx common.Hash) (chain.Receipt, error) {
-	receipt, err := read(ctx, g, request{op: "receipt", key: string(tx[:]), life: immutable}, func(ctx context.Context, c pool.Conn) (chain.Receipt, error) {
-		return c.Receipt(ctx, tx)
-	})
+	receipt, err := read[chain.Receipt](ctx, g, request{op: opReceipt, key: fixedKey('r', tx[:]), life: immutable, hash: tx, ask: askReceipt})
 	if err == nil {
 		g.floor.raise(receipt.BlockNumber)
 	}
@@ -58,9 +38,7 @@ func (g *Guard) Receipt(ctx context.Context, tx common.Hash) (chain.Receipt, err
 
 // Block reads a block. One that was found holds for ever.
 func (g *Guard) Block(ctx context.Context, number uint64) (chain.Block, error) {
-	block, err := read(ctx, g, request{op: "block", key: strconv.FormatUint(number, 10), life: immutable}, func(ctx context.Context, c pool.Conn) (chain.Block, error) {
-		return c.Block(ctx, number)
-	})
+	block, err := read[chain.Block](ctx, g, request{op: opBlock, key: blockKey(number), life: immutable, number: number, ask: askBlock})
 	if err == nil {
 		g.floor.raise(number)
 	}
@@ -69,18 +47,25 @@ func (g *Guard) Block(ctx context.Context, number uint64) (chain.Block, error) {
 
 // Code reads the code of an account. The answer holds until there is a new block.
 func (g *Guard) Code(ctx context.Context, addr common.Address) ([]byte, error) {
-	return read(ctx, g, request{op: "code", key: string(addr[:]), life: headBound}, func(ctx context.Context, c pool.Conn) ([]byte, error) {
-		return c.Code(ctx, addr)
-	})
+	answer, err := read[codeAt](ctx, g, request{op: opCode, key: fixedKey('a', addr[:]), life: headBound, address: addr, ask: askCode})
+	return answer.code, err
 }
 
 // read makes a query.
-func read[T any](ctx context.Context, g *Guard, r request, ask func(context.Context, pool.Conn) (T, error)) (T, error) {
+func read[T any](ctx context.Context, g *Guard, question request) (T, error) {
+	q := struct { // one piece of memory
+		request
+		flight flight
+	}{request: question}
+	r := &q.request
 	r.class = Query
+	r.flight = &q.flight
 	r.minHead = g.floor.get()
 	r.want.MinHead = r.minHead
-	r.ask = func(ctx context.Context, l pool.Lease) (any, error) { return ask(ctx, l.Conn()) }
-	return run[T](ctx, g.call, &r)
+	if head, err := g.pool.Head(ctx); err == nil {
+		r.head = head.Number
+	}
+	return run[T](ctx, g.call, r)
 }
 
 // run answers a request with the type that it asks for.
@@ -96,7 +81,7 @@ func run[T any](ctx context.Context, h handler, r *request) (T, error) {
 // is tried only when nothing was sent to the first.
 func (g *Guard) Send(ctx context.Context, tx chain.SignedTx) (chain.Receipt, error) {
 	r := request{op: "send", class: Write, want: pool.Want{Prefer: g.sends.node(tx.Hash)}}
-	r.ask = func(ctx context.Context, l pool.Lease) (any, error) {
+	r.ask = func(ctx context.Context, _ *request, l pool.Lease) (any, error) {
 		g.sends.remember(tx.Hash, l.Node())
 		return l.Conn().Send(ctx, tx)
 	}

@@ -55,7 +55,8 @@ type Policy struct {
 	Breaker Breaker
 
 	// Hedge sends a query that takes longer than 95 % of its kind to a second node as
-	// well. It has no effect on writes.
+	// well, as far as RetryShare allows, and takes the first answer. It has no effect
+	// on writes.
 	Hedge bool
 }
 
@@ -122,13 +123,31 @@ func (silent) Limited(string, Class, Limit, bool) {}
 
 // CacheConfig bounds what is kept of answers.
 type CacheConfig struct {
-	// Off keeps nothing.
+	// Off keeps nothing, so that there is nothing to fall back on either. A chain that
+	// can be set back, as a development chain can, needs it: blocks and receipts that
+	// were found are kept for ever.
 	Off bool
 	// MaxBytes bounds the memory of the answers; 0 is 32 MiB.
 	MaxBytes uint64
 	// HeadBoundFor bounds for how long an answer that depends on the newest block
-	// holds, also while no new block is heard of; 0 is 1 s.
+	// holds, also while no new block is heard of, because the news may be late; 0 is
+	// 1 s. It is at most 30 s: for so long is remembered what callers were told.
 	HeadBoundFor time.Duration
+	// StaleFor bounds the age of answers that are given when no node can be asked, for
+	// callers that allow them (chain.AllowStale); 0 is 10 min.
+	StaleFor time.Duration
+}
+
+// validate lists what is wrong with the bounds of the cache, after defaults.
+func (c *CacheConfig) validate() error {
+	var errs []error
+	if c.HeadBoundFor < 0 || c.HeadBoundFor > floorFor {
+		errs = append(errs, fmt.Errorf("guard: cache: an answer that depends on the head holds for 0 to %s, not for %s", floorFor, c.HeadBoundFor))
+	}
+	if c.StaleFor < 0 {
+		errs = append(errs, fmt.Errorf("guard: cache: the age of outdated answers, %s, is negative", c.StaleFor))
+	}
+	return errors.Join(errs...)
 }
 
 func (c *Config) setDefaults() {
@@ -137,6 +156,7 @@ func (c *Config) setDefaults() {
 	setDefault(&c.RetryShare, 0.2)
 	setDefault(&c.Cache.MaxBytes, 32<<20)
 	setDefault(&c.Cache.HeadBoundFor, time.Second)
+	setDefault(&c.Cache.StaleFor, 10*time.Minute)
 	if c.Observer == nil {
 		c.Observer = silent{}
 	}
@@ -160,7 +180,7 @@ func (c Config) Validate() error {
 	if math.IsNaN(c.RetryShare) {
 		share = errors.New("guard: the share of retries is not a number")
 	}
-	return errors.Join(c.Query.validate(Query), c.Write.validate(Write), share)
+	return errors.Join(c.Query.validate(Query), c.Write.validate(Write), c.Cache.validate(), share)
 }
 
 // validate lists what is wrong with the policy of a class, after defaults.

@@ -5,17 +5,22 @@ import (
 	"time"
 )
 
-// deadline bounds one attempt by the answer time of its class.
+// deadline bounds one attempt by the answer time of its class. The attempt gets a
+// context of its own only where it needs one.
 func (g *Guard) deadline(next handler) handler {
 	return func(ctx context.Context, r *request) (any, error) {
 		limit := g.cfg.policy(r.class).AnswerTimeout
 		end, bounded := ctx.Deadline()
 		r.patient = !bounded || time.Until(end) >= limit
-		if !r.patient {
+		switch {
+		case r.patient:
+			ctx, r.cancel = context.WithTimeout(ctx, limit)
+		case r.duel != nil:
+			ctx, r.cancel = context.WithCancel(ctx)
+		default:
 			return next(ctx, r)
 		}
-		ctx, cancel := context.WithTimeout(ctx, limit)
-		defer cancel()
+		defer r.cancel()
 		return next(ctx, r)
 	}
 }

@@ -13,6 +13,9 @@ import (
 // package chain. Its methods are safe for concurrent use. Their errors are
 // *chain.Error, also when a context ends: KindTimeout or KindCanceled, and
 // KindOverloaded when the deadline passed while the call waited for a limit.
+//
+// Answers to reads may be shared with other callers: what they point to must not be
+// changed.
 type Guard struct {
 	cfg    Config
 	target string
@@ -60,7 +63,10 @@ func New(cfg Config, p *pool.Pool) (*Guard, error) {
 	h = g.deadline(h)
 	h = g.observeAttempt(h)
 	g.attempt = h
+	h = g.hedge(g.budget, h)
 	h = g.retry(g.budget, h)
+	h = merged(h)
+	h = cached(&g.cfg.Cache, h)
 	h = g.observe(h)
 	g.call = h
 	return g, nil

@@ -18,7 +18,15 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // start guards a started pool over nodes that do what a test says.
+// Nothing is kept, so that whatever is asked reaches a node.
 func start(t testing.TB, c *chaintest.Chain, nodes []string, cfg Config) (*Guard, *pool.Pool) {
+	t.Helper()
+	cfg.Cache.Off = true
+	return startCached(t, c, nodes, cfg)
+}
+
+// startCached is start with the cache that cfg has.
+func startCached(t testing.TB, c *chaintest.Chain, nodes []string, cfg Config) (*Guard, *pool.Pool) {
 	t.Helper()
 	p, err := pool.New(pool.Config{
 		Target: chain.Target{Name: "main"},

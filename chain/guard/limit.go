@@ -65,6 +65,7 @@ func (g *Guard) takeToken(ctx context.Context, r *request, bucket *rate.Limiter,
 		case ctx.Err() != nil:
 			return g.gaveUp(ctx, r, limit)
 		}
+		r.cut = !r.patient // else the class has no more time for anybody
 	}
 	return g.refused(r, limit, tokenIn(bucket))
 }

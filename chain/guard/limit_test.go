@@ -2,7 +2,9 @@ package guard
 
 import (
 	"context"
+	"math/big"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,8 +17,12 @@ import (
 	"github.com/bcosgate/bcosgate/chain/chaintest"
 )
 
+// accounts counts the accounts that read1 has asked for.
+var accounts atomic.Uint64
+
+// read1 is a read that no other one is merged with.
 func read1(ctx context.Context, g *Guard) error {
-	_, err := g.Code(ctx, common.Address{})
+	_, err := g.Code(ctx, common.BigToAddress(new(big.Int).SetUint64(accounts.Add(1))))
 	return err
 }
 

@@ -127,6 +127,7 @@ func (g *Guard) onNode(next handler) handler {
 // breaker how it ended, also when it panics.
 func judged(ctx context.Context, r *request, n *pool.Node, b circuitbreaker.CircuitBreaker[any], next handler) (any, error) {
 	r.node = n
+	r.duel.asked(r)
 	probe, end := b.IsHalfOpen(), pool.Unknown
 	defer func() { tell(b, probe, end) }()
 	result, err := next(ctx, r)
@@ -170,7 +171,7 @@ func (g *Guard) lease(ctx context.Context, r *request) (any, error) {
 	}
 	began := time.Now()
 	r.patient = g.patience(ctx, r, began)
-	result, err := r.ask(ctx, l)
+	result, err := r.ask(ctx, r, l)
 	err = failed(r, err)
 	if err == nil || chain.Is(err, chain.KindNotFound) {
 		err = notBehind(r, head, result, err)

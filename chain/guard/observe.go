@@ -10,14 +10,14 @@ import (
 // observe tells of each call as a whole, and finds its record.
 func (g *Guard) observe(next handler) handler {
 	return func(ctx context.Context, r *request) (any, error) {
-		began := time.Now()
+		r.began = time.Now()
 		r.log = chain.CallLogOf(ctx)
 		r.source = chain.SourceNode
 		result, err := next(ctx, r)
 		if err == nil {
 			r.log.Answered(r.source, r.age)
 		}
-		g.cfg.Observer.Called(Called{Target: g.target, Op: r.op, Class: r.class, Kind: chain.KindOf(err), Source: r.source, Took: time.Since(began)})
+		g.cfg.Observer.Called(Called{Target: g.target, Op: r.op, Class: r.class, Kind: chain.KindOf(err), Source: r.source, Took: time.Since(r.began)})
 		return result, err
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/ethereum/go-ethereum/common"
+
 	"github.com/bcosgate/bcosgate/chain"
 	"github.com/bcosgate/bcosgate/chain/pool"
 )
@@ -32,22 +34,32 @@ type lifetime uint8
 const (
 	never     lifetime = iota // it may change at any time
 	headBound                 // until there is a new block
-	immutable                 // for ever
+	immutable                 // for ever; on a chain that can reorganise only what is final may have it
 )
 
-// request is one call on its way through the policies. Each attempt has its own
-// copy; only ask is shared, and must not write anything but its result.
+// request is one call on its way through the policies. Each attempt after the
+// first has its own copy; only ask is shared, and must not write anything but its
+// result.
 type request struct {
 	op    string
 	class Class
 	log   *chain.CallLog // nil records nothing
+	began time.Time
 
 	key  string   // equal for reads that ask the same; empty: never merged or kept
 	life lifetime // of the answer
 
+	// What a read asks for, each op in its own field, so that ask needs no closure.
+	msg     chain.CallMsg
+	hash    common.Hash
+	number  uint64
+	address common.Address
+
 	// minHead is the block that the answer must know of: no caller may see a state
 	// that is older than what it was told already.
 	minHead uint64
+	head    uint64  // the newest block that any node had told of when the call began
+	flight  *flight // that the read leads if none is under way
 
 	want    pool.Want
 	fresh   bool // on a connection that was made for it
@@ -55,10 +67,13 @@ type request struct {
 	retry   bool // after another attempt
 	patient bool // the node has the time that its class has
 
-	node   *pool.Node    // that is asked; nil until onNode has chosen it
-	source chain.Source  // where the answer came from
-	age    time.Duration // of an answer that was kept
-	ask    func(ctx context.Context, l pool.Lease) (any, error)
+	node   *pool.Node         // that is asked; nil until onNode has chosen it
+	source chain.Source       // where the answer came from
+	age    time.Duration      // of an answer that was kept
+	duel   *duel              // with an attempt beside this one; nil: there will be none
+	cancel context.CancelFunc // ends the attempt; nil while it has no context of its own
+	cut    bool               // it failed because the caller's time is short
+	ask    func(ctx context.Context, r *request, l pool.Lease) (any, error)
 }
 
 // handler answers a request. Every policy is one, around the next.
@@ -75,6 +90,14 @@ func (r *request) again() *request {
 		next.want.Prefer = "" // it was not reached
 	}
 	next.node, next.retry = nil, true
+	return &next
+}
+
+// beside is an attempt beside one that asks node.
+func (r *request) beside(node *pool.Node) *request {
+	next := *r
+	next.want.Skip = append(slices.Clip(r.want.Skip), node.Name())
+	next.hedge, next.duel = true, nil
 	return &next
 }
 

@@ -17,8 +17,10 @@ func (g *Guard) retry(b *budget, next handler) handler {
 	return func(ctx context.Context, r *request) (any, error) {
 		b.called()
 		policy := g.cfg.policy(r.class)
+		call := r
 		for n := 0; ; n++ {
 			result, err := next(ctx, r)
+			call.cut = r.cut
 			if err == nil || n >= policy.Retries || !elsewhere(r, err) || ctx.Err() != nil {
 				return result, err
 			}
@@ -27,6 +29,7 @@ func (g *Guard) retry(b *budget, next handler) handler {
 				return result, err // so long a wait is the caller's to decide on
 			}
 			if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= wait {
+				call.cut = true
 				return result, err
 			}
 			if !b.take() {

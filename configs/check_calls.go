@@ -10,6 +10,10 @@ const maxConns = 64
 // for again by its caller, who knows whether it is still wanted.
 const maxRetries = 10
 
+// maxHeadBoundFor bounds for how long an answer is new: for so long is remembered
+// which block callers were told of, and nobody may be taken back behind that.
+const maxHeadBoundFor = 30 * time.Second
+
 func (l Limits) check(found *problems, key string) {
 	if l.Rate < 0 {
 		found.add(key+".rate", "%v is negative: write transactions a second, or 0 for no limit", l.Rate)
@@ -45,8 +49,9 @@ func (c Calls) check(found *problems, key string) {
 	if c.RetryShare != -1 && (c.RetryShare < 0 || c.RetryShare > 1) {
 		found.add(key+".retry_share", "%v is no share: write retries for each call, from 0 to 1, or -1 for none", c.RetryShare)
 	}
-	if c.Cache.HeadBoundFor < 0 {
-		found.add(key+".cache.head_bound_for", "%s is negative", c.Cache.HeadBoundFor)
+	notNegative(found, key, map[string]time.Duration{"cache.head_bound_for": c.Cache.HeadBoundFor, "cache.stale_for": c.Cache.StaleFor})
+	if c.Cache.HeadBoundFor > maxHeadBoundFor {
+		found.add(key+".cache.head_bound_for", "%s is more than %s", c.Cache.HeadBoundFor, maxHeadBoundFor)
 	}
 }
 

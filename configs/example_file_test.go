@@ -117,7 +117,7 @@ func callDefaults() Calls {
 	}
 	return Calls{
 		Query: policy(def.Query), Write: policy(def.Write), RetryShare: def.RetryShare, Hedge: def.Query.Hedge,
-		Cache: Cache{Disabled: def.Cache.Off, Size: ByteSize(def.Cache.MaxBytes), HeadBoundFor: def.Cache.HeadBoundFor},
+		Cache: Cache{Disabled: def.Cache.Off, Size: ByteSize(def.Cache.MaxBytes), HeadBoundFor: def.Cache.HeadBoundFor, StaleFor: def.Cache.StaleFor},
 	}
 }
 

@@ -106,7 +106,7 @@ targets:
       write: {rate: 50, burst: 5, node_rate: 20, node_burst: 2, in_flight: 100, when_full: refuse, breaker: {failures: 3, window: 6, open_for: 5s, probes: 1}}
       retry_share: 0.1
       hedge: true
-      cache: {size: 64MiB, head_bound_for: 500ms}
+      cache: {size: 64MiB, head_bound_for: 500ms, stale_for: 1h}
   - name: plain
     discovery: {etcd: {endpoints: [http://e:1], prefix: /a/, username: u, password_file: tokens.txt}}
     tls: {disabled: true}
@@ -131,7 +131,7 @@ targets:
 		Query: Policy{ConnectTimeout: time.Second, AnswerTimeout: 2 * time.Second, Retries: 3, BackoffMin: 10 * time.Millisecond, BackoffMax: time.Second},
 		Write: Policy{Rate: 50, Burst: 5, NodeRate: 20, NodeBurst: 2, InFlight: 100, WhenFull: WhenFullRefuse,
 			Breaker: Breaker{Failures: 3, Window: 6, OpenFor: 5 * time.Second, Probes: 1}},
-		RetryShare: 0.1, Hedge: true, Cache: Cache{Size: 64 << 20, HeadBoundFor: 500 * time.Millisecond},
+		RetryShare: 0.1, Hedge: true, Cache: Cache{Size: 64 << 20, HeadBoundFor: 500 * time.Millisecond, StaleFor: time.Hour},
 	}, cfg.Targets[0].Calls)
 	require.Equal(t, TargetTLS{Disabled: true}, cfg.Targets[1].TLS)
 	require.Equal(t, DiscoveryEtcd{Endpoints: []string{"http://e:1"}, Prefix: "/a/", Username: "u", PasswordFile: filepath.Join(dir, "tokens.txt")},
@@ -345,6 +345,8 @@ func TestOneProblemOfATargetOrAccount(t *testing.T) {
 		{"a breaker that opens for less than nothing", "name: dev", "name: dev\n    calls: {write: {breaker: {open_for: -1s}}}", "targets[0].calls.write.breaker.open_for: -1s is negative"},
 		{"more retries than calls", "name: dev", "name: dev\n    calls: {retry_share: 1.5}", "targets[0].calls.retry_share: 1.5 is no share"},
 		{"a cache of the past", "name: dev", "name: dev\n    calls: {cache: {head_bound_for: -1s}}", "targets[0].calls.cache.head_bound_for: -1s is negative"},
+		{"a cache that holds for too long", "name: dev", "name: dev\n    calls: {cache: {head_bound_for: 31s}}", "targets[0].calls.cache.head_bound_for: 31s is more than 30s"},
+		{"outdated before it was asked", "name: dev", "name: dev\n    calls: {cache: {stale_for: -1s}}", "targets[0].calls.cache.stale_for: -1s is negative"},
 		{"an unknown policy", "name: dev", "name: dev\n    calls: {heartbeat: {}}", "targets[0].calls.heartbeat: unknown key: the keys here are query, write, retry_share, hedge, cache"},
 		{"nodes and discovery", "name: dev", "name: dev\n    discovery: {file: {path: n}}", "targets[0].discovery.file: does not go with targets[0].nodes"},
 		{"discovery twice", "nodes: [127.0.0.1:20200]", "discovery: {file: {path: n}, dns: {name: a}}", "targets[0].discovery.file: does not go with targets[0].discovery.dns"},

@@ -161,4 +161,6 @@ type Cache struct {
 	Size     ByteSize `mapstructure:"size"` // memory of the answers
 	// HeadBoundFor bounds for how long an answer holds that depends on the newest block.
 	HeadBoundFor time.Duration `mapstructure:"head_bound_for"`
+	// StaleFor bounds the age of answers for callers that allow outdated ones.
+	StaleFor time.Duration `mapstructure:"stale_for"`
 }

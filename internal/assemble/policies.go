@@ -31,7 +31,7 @@ func guardConfig(c configs.Calls, observer guard.Observer, log *slog.Logger) gua
 		Query:      policy(c.Query),
 		Write:      policy(c.Write),
 		RetryShare: c.RetryShare,
-		Cache:      guard.CacheConfig{Off: c.Cache.Disabled, MaxBytes: uint64(c.Cache.Size), HeadBoundFor: c.Cache.HeadBoundFor},
+		Cache:      guard.CacheConfig{Off: c.Cache.Disabled, MaxBytes: uint64(c.Cache.Size), HeadBoundFor: c.Cache.HeadBoundFor, StaleFor: c.Cache.StaleFor},
 		Observer:   observer,
 		Logger:     log,
 	}

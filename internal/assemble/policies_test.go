@@ -85,13 +85,13 @@ func TestSettingsOfCallsAreNotMixedUp(t *testing.T) {
 		Query: configs.Policy{ConnectTimeout: 1, AnswerTimeout: 2, Retries: 3, BackoffMin: 4, BackoffMax: 5, Rate: 6, Burst: 7, NodeRate: 8, NodeBurst: 9,
 			InFlight: 10, WhenFull: configs.WhenFullWait, Breaker: configs.Breaker{Failures: 11, Window: 12, OpenFor: 13, Probes: 14}},
 		Write:      configs.Policy{AnswerTimeout: time.Minute, Retries: -1, WhenFull: configs.WhenFullRefuse},
-		RetryShare: -1, Cache: configs.Cache{Disabled: true, Size: 15, HeadBoundFor: 16},
+		RetryShare: -1, Cache: configs.Cache{Disabled: true, Size: 15, HeadBoundFor: 16, StaleFor: 17},
 	}, nil, nil)
 	require.Equal(t, guard.Config{
 		Query: guard.Policy{ConnectTimeout: 1, AnswerTimeout: 2, Retries: 3, BackoffMin: 4, BackoffMax: 5, Rate: 6, Burst: 7, NodeRate: 8, NodeBurst: 9,
 			InFlight: 10, Breaker: guard.Breaker{Failures: 11, Window: 12, OpenFor: 13, Probes: 14}},
 		Write:      guard.Policy{AnswerTimeout: time.Minute, Retries: -1, Refuse: true},
-		RetryShare: -1, Cache: guard.CacheConfig{Off: true, MaxBytes: 15, HeadBoundFor: 16},
+		RetryShare: -1, Cache: guard.CacheConfig{Off: true, MaxBytes: 15, HeadBoundFor: 16, StaleFor: 17},
 	}, got)
 	require.NoError(t, got.Validate())
 }

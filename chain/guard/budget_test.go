@@ -72,6 +72,25 @@ func TestBudgetOfATargetThatFails(t *testing.T) {
 	require.Equal(t, 30*3, call(30), "a node that goes away does not find it empty")
 }
 
+// Calls that were given up cost the others no retries.
+func TestCallsThatWereGivenUpCostNothing(t *testing.T) {
+	t.Parallel()
+	b := newBudget(0.01)
+	cfg := Config{}
+	cfg.setDefaults()
+	ctx, cancel := context.WithCancel(t.Context())
+	h := (&Guard{cfg: cfg}).retry(b, func(context.Context, *request) (any, error) {
+		cancel()
+		return nil, &chain.Error{Kind: chain.KindTimeout}
+	})
+	for range 100 {
+		_, _ = h(ctx, &request{class: Query})
+	}
+	for range budgetFirst + 1 {
+		require.True(t, b.take())
+	}
+}
+
 func TestNoBudget(t *testing.T) {
 	t.Parallel()
 	b := newBudget(-1)

@@ -25,7 +25,6 @@ func onCalls(do func(ctx context.Context, op string) error) func(context.Context
 
 // spy is an Observer that remembers.
 type spy struct {
-	silent
 	mu       sync.Mutex
 	calls    []Called
 	attempts []Attempted

@@ -23,8 +23,10 @@ type Client struct {
 	conn     *conn
 	protocol int
 
-	infoMu sync.Mutex
-	info   result.GroupInfo // as the handshake or the newest notification told
+	infoMu   sync.Mutex
+	info     result.GroupInfo // as the handshake or the newest notification told
+	unserved error            // why the group is not served, as the newest notification told
+	greeted  result.GroupInfo // as the handshake told
 
 	headMu sync.Mutex
 	head   chain.Head

@@ -218,7 +218,10 @@ func (c *Client) handshake(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c.info, c.protocol, c.suite = info, *reply.ProtocolVersion, suiteOf(&info)
+	c.protocol, c.suite = *reply.ProtocolVersion, suiteOf(&info)
+	c.infoMu.Lock() // notifications come to sessions that have not greeted, too
+	c.info, c.greeted, c.unserved = info, info, nil
+	c.infoMu.Unlock()
 	for _, heights := range reply.GroupBlockNumber {
 		if height, ok := heights[c.cfg.Group]; ok && height >= 0 {
 			c.noteHead(uint64(height))

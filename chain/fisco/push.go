@@ -27,7 +27,7 @@ func (c *Client) push(f Frame) {
 		}
 		if news.GroupID == c.group && news.ChainID == c.chainID {
 			c.infoMu.Lock()
-			c.info = news
+			c.info, c.unserved = news, c.unservedBy(&c.greeted, &news)
 			c.infoMu.Unlock()
 		}
 	case FrameEventPush:

@@ -48,7 +48,7 @@ func (l Lease) Node() string { return l.node.name }
 func (l *Lease) AtOnce() {
 	l.owes = true
 	l.node.mu.Lock()
-	l.node.meter.owe(time.Now())
+	l.node.meter.owe()
 	l.node.mu.Unlock()
 }
 
@@ -61,7 +61,7 @@ func (l Lease) Release(o Outcome) {
 	n.inFlight.Add(-1)
 	n.meter.request(o)
 	if l.owes {
-		n.meter.settle(o, time.Now())
+		n.meter.settle(o)
 	}
 	if o.Result == Failed {
 		fails = n.meter.errorRate() > failAbove && n.tier.Load()&failingTier == 0

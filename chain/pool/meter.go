@@ -29,19 +29,19 @@ type meter struct {
 }
 
 // owe notes a request that the node can answer at once.
-func (m *meter) owe(now time.Time) {
+func (m *meter) owe() {
 	if m.owed++; m.owed == 1 {
-		m.silent.Store(now.UnixNano())
+		m.silent.Store(time.Now().UnixNano())
 	}
 }
 
 // settle notes that such a request has ended.
-func (m *meter) settle(o Outcome, now time.Time) {
+func (m *meter) settle(o Outcome) {
 	switch m.owed--; {
 	case m.owed == 0:
 		m.silent.Store(0)
 	case o.Result == Answered:
-		m.silent.Store(now.UnixNano())
+		m.silent.Store(time.Now().UnixNano())
 	}
 }
 
@@ -100,10 +100,10 @@ const errorCost = 4
 // times the latency, and more when requests fail. A node that owes answers is at
 // least as slow as it is silent, whatever it was before. The latency counts in
 // powers of two of a millisecond, so that nodes which are nearly equal share the
-// work.
+// work. now may be zero when no node owes answers.
 func (m *meter) score(inFlight int64, now time.Time) float64 {
 	took := m.latency.Load()
-	if since := m.silent.Load(); since != 0 {
+	if since := m.silent.Load(); since != 0 && !now.IsZero() {
 		took = max(took, now.UnixNano()-since)
 	}
 	latency := uint64(1) << min(bits.Len64(uint64(took)/uint64(time.Millisecond)), 32)

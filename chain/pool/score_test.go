@@ -110,7 +110,7 @@ func TestANodeThatBecomesSlowGetsNextToNothing(t *testing.T) {
 		counts := share(t, p, 20, time.Second)
 		require.Less(t, counts["b:1"], 60, "before anybody could know: %v", counts)
 		require.Greater(t, counts["a:1"], 4000, "the others go on: %v", counts)
-		counts = share(t, p, 20, 20*time.Second)
+		counts = share(t, p, 4, 12*time.Second)
 		require.Less(t, counts["b:1"], 20, "%v", counts)
 		require.Equal(t, []Reason{Slow}, reasons(p, 1))
 		require.Zero(t, share(t, p, 100, time.Second)["b:1"], "a demoted node gets nothing while there are better ones")
@@ -210,7 +210,7 @@ func TestANodeThatFailsIsLeftAlone(t *testing.T) {
 		require.Equal(t, Change{Began: 1}, p.Stat().Changes[Failing])
 
 		// Heartbeats are answered, so it is tried again, and left alone again.
-		counts = share(t, p, 20, 20*time.Second)
+		counts = share(t, p, 4, 20*time.Second)
 		require.Less(t, counts["failed"], 100, "%v", counts)
 
 		failing.Store(false)
@@ -333,7 +333,9 @@ func TestNodeThatServesTheTargetNoMore(t *testing.T) {
 		c := chaintest.New(two...)
 		p := startPool(t, c, two)
 		synctest.Wait()
-		c.Set("a:1", func(n *chaintest.Node) { n.Unserved = &chain.Error{Kind: chain.KindWrongChain, Msg: "the group is gone"} })
+		c.Set("a:1", func(n *chaintest.Node) {
+			n.Unserved = &chain.Error{Kind: chain.KindWrongChain, Msg: "the group is gone"}
+		})
 		time.Sleep(time.Second)
 		status := p.Nodes()[0]
 		require.True(t, status.Online)

@@ -57,7 +57,6 @@ func New(cfg Config, p *pool.Pool) (*Guard, error) {
 	g := &Guard{cfg: cfg, target: target, pool: p, log: cfg.Logger.With("target", target), nodes: map[string]*node{}, budget: newBudget(cfg.RetryShare)}
 
 	h := g.onNode(g.lease)
-	h = g.counted(h)
 	h = g.inFlight(h)
 	h = g.rated(h)
 	h = g.deadline(h)

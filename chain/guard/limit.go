@@ -94,7 +94,11 @@ func (g *Guard) inFlight(next handler) handler {
 				return nil, g.gaveUp(ctx, r, LimitInFlight)
 			}
 		}
-		defer place.Release(1)
+		g.busy[r.class].Add(1)
+		defer func() {
+			g.busy[r.class].Add(-1)
+			place.Release(1)
+		}()
 		return next(ctx, r)
 	}
 }

@@ -317,6 +317,40 @@ func TestVanishedNodesAreForgotten(t *testing.T) {
 	})
 }
 
+// Nodes that are listed no more are left without an error, new ones are asked, and
+// what was kept of the old ones goes.
+func TestNodesComeAndGo(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := chaintest.New("a:1", "b:1", "c:1", "d:1")
+		g, p := start(t, c, []string{"a:1", "b:1"}, alone)
+		synctest.Wait()
+		ask(c, func(context.Context, string) error { time.Sleep(10 * time.Millisecond); return nil })
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		var wg sync.WaitGroup
+		for range 20 {
+			wg.Go(func() {
+				for ctx.Err() == nil {
+					if err := read1(t.Context(), g); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		for _, nodes := range [][]string{{"b:1", "c:1"}, {"c:1", "d:1"}, {"d:1", "a:1"}, {"a:1"}} {
+			time.Sleep(4 * time.Second)
+			require.NoError(t, p.SetNodes(nodes))
+		}
+		wg.Wait()
+		for _, name := range []string{"a:1", "b:1", "c:1", "d:1"} {
+			require.Positive(t, c.Count(name, "code"), name)
+		}
+		g.node("new:1")
+		require.Len(t, g.nodes, 2, "a:1 and the new one")
+	})
+}
+
 // The connection is the call's until it ends, and the pool is told how that was.
 func TestLeaseLastsAsLongAsTheAttempt(t *testing.T) {
 	t.Parallel()

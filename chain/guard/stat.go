@@ -1,7 +1,6 @@
 package guard
 
 import (
-	"context"
 	"slices"
 	"strings"
 	"time"
@@ -70,15 +69,6 @@ func breakerStat(b circuitbreaker.CircuitBreaker[any]) BreakerStat {
 		return BreakerStat{State: BreakerOpen, OpenFor: left}
 	}
 	return BreakerStat{State: BreakerHalfOpen}
-}
-
-// counted counts the attempts that have a place.
-func (g *Guard) counted(next handler) handler {
-	return func(ctx context.Context, r *request) (any, error) {
-		g.busy[r.class].Add(1)
-		defer g.busy[r.class].Add(-1)
-		return next(ctx, r)
-	}
 }
 
 // now is how many retries there are.

@@ -35,20 +35,22 @@ type fault struct {
 	name string
 	// process says that the node itself stops, not only the line to it: the chain
 	// needs three of four, so two at a time stop all writing.
-	process      bool
+	process bool
+	// lasts says that it may be one of the long ones, in which heartbeats are missed.
+	lasts        bool
 	strike, heal func(w *world, p *proxy.Proxy, node int) error
 }
 
 // line is a fault of the line between client and node.
 func line(name string, f proxy.Faults) fault {
-	return fault{name: name,
+	return fault{name: name, lasts: f.Partition || f.HalfOpen || f.Cut,
 		strike: func(_ *world, p *proxy.Proxy, _ int) error { return p.Set(f) },
 		heal:   func(_ *world, p *proxy.Proxy, _ int) error { return p.Heal() },
 	}
 }
 
 var faults = []fault{
-	{name: "kill", process: true,
+	{name: "kill", process: true, lasts: true,
 		strike: func(w *world, _ *proxy.Proxy, node int) error { return w.signal(node, syscall.SIGKILL) },
 		heal: func(w *world, _ *proxy.Proxy, node int) error {
 			out, err := exec.Command("sh", filepath.Join(w.nodeDir(node), "start.sh")).CombinedOutput()
@@ -57,7 +59,7 @@ var faults = []fault{
 			}
 			return nil
 		}},
-	{name: "stall", process: true,
+	{name: "stall", process: true, lasts: true,
 		strike: func(w *world, _ *proxy.Proxy, node int) error { return w.signal(node, syscall.SIGSTOP) },
 		heal:   func(w *world, _ *proxy.Proxy, node int) error { return w.signal(node, syscall.SIGCONT) },
 	},
@@ -144,7 +146,7 @@ func (x *chaos) strikeAll(ctx context.Context, turns []fault, second int) {
 		for _, turn := range random.Perm(len(turns)) {
 			bad, other := 200*time.Millisecond+upTo(1300*time.Millisecond), random.IntN(len(turns))
 			both := second > 0 && random.IntN(second) == 0
-			if !both && random.IntN(6) == 0 {
+			if !both && turns[turn].lasts && random.IntN(6) == 0 {
 				bad += upTo(x.longer)
 			}
 			nodes := random.Perm(len(x.busy))

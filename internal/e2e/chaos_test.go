@@ -77,7 +77,7 @@ func TestChaos(t *testing.T) { //nolint:paralleltest // see above
 	logChaos(t, x, total, known, done, time.Since(calmed))
 
 	require.Empty(t, known.wrong, "wrong answers")
-	require.Less(t, total.quantile(99), readTime, "the 99th percentile of all reads")
+	require.Less(t, quantile(total.latency, 99), readTime, "the 99th percentile of all reads")
 	require.EqualValues(t, len(known.texts), done.Counts.Confirmed)
 	requireSameChain(t, w, known)
 	job.stop(t)
@@ -254,7 +254,7 @@ func logChaos(t *testing.T, x *chaos, total *tally, known *truth, job batch.Job,
 	}
 	row("wrong", len(known.wrong), "", "")
 	for _, q := range []float64{50, 95, 99, 99.9, 100} {
-		row(fmt.Sprintf("p%v", q), "", total.quantile(q), "")
+		row(fmt.Sprintf("p%v", q), "", quantile(total.latency, q), "")
 	}
 	row("rows confirmed", job.Counts.Confirmed, "", "")
 	row("last row after the last fault", "", settled.Round(time.Millisecond), "")

@@ -98,7 +98,7 @@ func TestAFullLimitRefusesOrWaitsAsConfigured(t *testing.T) {
 	require.LessOrEqual(t, seconds, 50)
 	require.Contains(t, limited(s), `bcosgate_calls_limited_total{class="query",limit="rate",refused="true",target="main"} 1`)
 
-	s, first, second = ask("{query: {rate: 1, burst: 1, when_full: wait}}")
+	s, first, second = ask("{query: {rate: 10, burst: 1, when_full: wait}}")
 	require.Equal(t, http.StatusOK, first.StatusCode)
 	require.Equal(t, http.StatusOK, second.StatusCode)
 	text := limited(s)

@@ -119,3 +119,33 @@ func TestProveAbsentEndsWithItsContext(t *testing.T) {
 		require.True(t, chain.Is(err, chain.KindTimeout))
 	})
 }
+
+// Witnesses are asked under the policies of reads, are told of like all calls, and
+// one whose breaker is open is not asked.
+func TestWitnessesAreAskedUnderPolicies(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := chaintest.New(three...)
+		c.SetAll(func(n *chaintest.Node) { n.Head = 900 })
+		seen := &spy{}
+		g, _ := start(t, c, three, Config{Observer: seen, Query: Policy{Rate: 1, Burst: 1, Breaker: Breaker{OpenFor: time.Minute}}})
+		synctest.Wait()
+		g.node("b:1").breakers[Query].Open()
+		ctx, log := chain.WithCallLog(t.Context())
+		began := time.Now()
+		proof, err := g.ProveAbsent(ctx, common.Hash{}, 100)
+		require.NoError(t, err)
+		require.ElementsMatch(t, []string{"a:1", "c:1"}, proof.Witnesses)
+		require.Zero(t, c.Count("b:1", "receipt"))
+		asked := map[string]int{}
+		for _, a := range log.Attempts() {
+			asked[a.Node]++
+		}
+		require.Equal(t, 2, asked["a:1"])
+		require.Equal(t, 2, asked["c:1"])
+		require.GreaterOrEqual(t, time.Since(began), 3*time.Second-time.Millisecond, "a token each")
+		require.Len(t, seen.calls, 1)
+		require.Equal(t, "proveAbsent", seen.calls[0].Op)
+		require.Empty(t, seen.calls[0].Kind)
+	})
+}

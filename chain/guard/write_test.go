@@ -85,3 +85,48 @@ func TestNothingIsSentForWhoHasGone(t *testing.T) {
 		}
 	})
 }
+
+func TestSameBytesGoToTheSameNode(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := chaintest.New(three...)
+		g, _ := start(t, c, three, Config{})
+		synctest.Wait()
+		for i := range 20 {
+			tx := chain.SignedTx{Hash: common.BytesToHash([]byte{byte(i + 1)})}
+			receipt, err := g.Send(t.Context(), tx)
+			require.NoError(t, err)
+			first := receipt.StatusName
+			c.Set(first, func(n *chaintest.Node) { n.Head = 50 }) // even when it has fallen behind
+			for range 3 {
+				receipt, err = g.Send(t.Context(), tx)
+				require.NoError(t, err)
+				require.Equal(t, first, receipt.StatusName)
+			}
+			c.Set(first, func(n *chaintest.Node) { n.Head = 100 })
+		}
+		tx := chain.SignedTx{Hash: common.MaxHash}
+		receipt, err := g.Send(t.Context(), tx)
+		require.NoError(t, err)
+		first := receipt.StatusName
+		c.Cut(first, chaintest.Refused)
+		synctest.Wait()
+		receipt, err = g.Send(t.Context(), tx)
+		require.NoError(t, err)
+		require.NotEqual(t, first, receipt.StatusName, "it is offline")
+	})
+}
+
+func TestAffinityIsBounded(t *testing.T) {
+	t.Parallel()
+	var a affinity
+	hash := func(i int) common.Hash { return common.BytesToHash([]byte{byte(i >> 16), byte(i >> 8), byte(i), 1}) }
+	for i := range 5 * affinityLen {
+		a.remember(hash(i), "n")
+		require.LessOrEqual(t, len(a.young)+len(a.old), 2*affinityLen)
+	}
+	require.Empty(t, a.node(hash(0)))
+	for i := 4 * affinityLen; i < 5*affinityLen; i++ {
+		require.Equal(t, "n", a.node(hash(i)))
+	}
+}

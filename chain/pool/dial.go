@@ -97,8 +97,8 @@ func (n *Node) failed(err error, began time.Time) {
 		n.admit(WrongChain)
 	}
 	n.reword(Offline, problem(err))
-	if n.told != err.Error() {
-		n.told = err.Error()
+	if text := problem(err); n.told != text {
+		n.told = text
 		n.news = append(n.news, news{unreachable: err})
 	}
 }

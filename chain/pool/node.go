@@ -253,7 +253,7 @@ func (n *Node) note(online bool) {
 		n.admit(WrongChain)
 		n.admit(Offline)
 	case !n.leaving:
-		n.told = n.lastErr.Error()
+		n.told = problem(n.lastErr)
 		for _, r := range []Reason{Lagging, Failing, Slow, NotServing} { // it is judged anew when it comes back
 			n.admit(r)
 		}

@@ -21,10 +21,10 @@ func attemptsOf(log *chain.CallLog) []CallAttempt {
 	tried := log.Attempts()
 	list := make([]CallAttempt, len(tried))
 	for i, a := range tried {
-		list[i] = CallAttempt{Node: a.Node, Kind: string(a.Kind), DurationMS: inMillis(a.Duration), Hedge: a.Hedge}
+		list[i] = CallAttempt{Node: a.Node, Kind: string(a.Kind), DurationMS: Millis(a.Duration), Hedge: a.Hedge}
 	}
 	return list
 }
 
-// inMillis is a duration in milliseconds, to the microsecond.
-func inMillis(d time.Duration) float64 { return math.Round(float64(d)/1e3) / 1e3 }
+// Millis is a duration as the API writes it: in milliseconds, to the microsecond.
+func Millis(d time.Duration) float64 { return math.Round(float64(d)/1e3) / 1e3 }

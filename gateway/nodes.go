@@ -3,8 +3,6 @@ package gateway
 import (
 	"context"
 	"time"
-
-	"github.com/bcosgate/bcosgate/chain"
 )
 
 // Nodes are the nodes of a target as whoever keeps the connections knows them.
@@ -128,18 +126,4 @@ func anyUsable(nodes []Node) bool {
 		}
 	}
 	return false
-}
-
-// Reader is what the gateway needs of a target's connections.
-type Reader interface {
-	chain.Caller
-	chain.HeadReader
-	chain.Identifier
-}
-
-// Target is one target as the gateway shows and reads it.
-type Target struct {
-	Info  chain.Target
-	Chain Reader
-	Nodes Nodes
 }

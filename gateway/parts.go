@@ -6,6 +6,7 @@ import (
 
 	"github.com/bcosgate/bcosgate/batch"
 	"github.com/bcosgate/bcosgate/batch/rows"
+	"github.com/bcosgate/bcosgate/chain"
 )
 
 // What the gateway needs of the job engine. *batch.Engine has it all.
@@ -39,3 +40,17 @@ type (
 		Stats() []batch.TargetStats
 	}
 )
+
+// Reader is what the gateway needs of a target's connections.
+type Reader interface {
+	chain.Caller
+	chain.HeadReader
+	chain.Identifier
+}
+
+// Target is one target as the gateway shows and reads it.
+type Target struct {
+	Info  chain.Target
+	Chain Reader
+	Nodes Nodes
+}

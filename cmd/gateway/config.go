@@ -64,6 +64,9 @@ func checkFiles(cfg configs.Config) error {
 		problems = append(problems, err)
 	}
 	for _, target := range cfg.Targets {
+		if _, err := assemble.NodeSource(target.Discovery); err != nil {
+			problems = append(problems, fmt.Errorf("target %s: %w", target.Name, err))
+		}
 		if target.TLS.Disabled {
 			continue
 		}

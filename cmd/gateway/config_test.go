@@ -50,6 +50,13 @@ func TestConfigCheckListsEverything(t *testing.T) {
 	}
 	require.NotContains(t, text, "short\n", "a token is never shown")
 
+	w.write("password.txt", "\n")
+	w.write("gateway.yaml", strings.Replace(w.config(""), "nodes: ["+strings.Join(w.net.Nodes, ", ")+"]",
+		"discovery: {etcd: {endpoints: ['127.0.0.1:1'], prefix: /nodes/, username: gateway, password_file: password.txt}}", 1))
+	code, _, text = command(t, "config", "check", "--config", w.path("gateway.yaml"))
+	require.Equal(t, exitFailed, code)
+	require.Contains(t, text, "password.txt has an empty first line")
+
 	code, _, text = command(t, "config", "check", "--config", w.path("nowhere.yaml"))
 	require.Equal(t, exitFailed, code)
 	require.Contains(t, text, "nowhere.yaml")

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"math"
-	"time"
 
 	"github.com/bcosgate/bcosgate/batch"
 	"github.com/bcosgate/bcosgate/chain/guard"
@@ -43,7 +42,7 @@ func (c connections) List() []gateway.Node {
 func nodeOf(n pool.NodeStatus, b guard.NodeStat) gateway.Node {
 	shown := gateway.Node{
 		Node: n.Node, Online: n.Online, Usable: n.Usable(), Exclusions: []gateway.Exclusion{},
-		Head: n.Head, Lag: n.Lag, LatencyMS: millis(n.Latency), ErrorRate: n.ErrorRate, InFlight: n.InFlight, Waiting: n.Waiting,
+		Head: n.Head, Lag: n.Lag, LatencyMS: gateway.Millis(n.Latency), ErrorRate: n.ErrorRate, InFlight: n.InFlight, Waiting: n.Waiting,
 		Connections: gateway.NodeConns{Open: n.Connections, Idle: n.Idle},
 		Breakers:    []gateway.NodeBreaker{breakerOf(guard.Query, b.Query), breakerOf(guard.Write, b.Write)},
 		Error:       n.Error,
@@ -63,7 +62,7 @@ func breakerOf(class guard.Class, b guard.BreakerStat) gateway.NodeBreaker {
 	if b.State == "" {
 		b.State = guard.BreakerClosed
 	}
-	return gateway.NodeBreaker{Class: class.String(), State: string(b.State), OpenForMS: int64(math.Ceil(millis(b.OpenFor)))}
+	return gateway.NodeBreaker{Class: class.String(), State: string(b.State), OpenForMS: int64(math.Ceil(gateway.Millis(b.OpenFor)))}
 }
 
 func (c connections) Stat() gateway.TargetStat {
@@ -87,9 +86,6 @@ func (c connections) Stat() gateway.TargetStat {
 	}
 	return stat
 }
-
-// millis is a duration in milliseconds, to the microsecond.
-func millis(d time.Duration) float64 { return float64(d.Microseconds()) / 1e3 }
 
 // callObserver tells the metrics of the calls of guards.
 type callObserver struct{ metrics *gateway.Metrics }

@@ -21,7 +21,7 @@ import (
 // first that the place gives where they are listed. It blocks until that has
 // listed some, or ctx ends, and then says what is wrong with it.
 func ListNodes(ctx context.Context, c configs.Target) ([]string, error) {
-	source, err := nodeSource(c.Discovery)
+	source, err := NodeSource(c.Discovery)
 	if err != nil || source == nil {
 		return c.Nodes, err
 	}
@@ -49,7 +49,7 @@ func ListNodes(ctx context.Context, c configs.Target) ([]string, error) {
 // follow tells a pool of its nodes as they come and go; nil when the configuration
 // itself lists them.
 func follow(d configs.Discovery, conns *pool.Pool, log *slog.Logger) (*discovery.Watcher, error) {
-	source, err := nodeSource(d)
+	source, err := NodeSource(d)
 	if err != nil || source == nil {
 		return nil, err
 	}
@@ -59,9 +59,9 @@ func follow(d configs.Discovery, conns *pool.Pool, log *slog.Logger) (*discovery
 	return discovery.NewWatcher(discovery.Config{Source: source, Set: conns.SetNodes, Logger: log.With("target", conns.Target().Name)})
 }
 
-// nodeSource is the place where nodes are listed; nil when the configuration
+// NodeSource is the place where nodes are listed; nil when the configuration
 // itself lists them. It reads files, and touches no network.
-func nodeSource(d configs.Discovery) (discovery.Source, error) {
+func NodeSource(d configs.Discovery) (discovery.Source, error) {
 	switch {
 	case d.DNS.Name != "":
 		return discovery.DNS(discovery.DNSConfig{Name: d.DNS.Name, Server: d.DNS.Server, Interval: d.DNS.Interval})

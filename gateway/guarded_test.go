@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -96,5 +97,32 @@ func TestOpenBreakersSayWhenToComeBack(t *testing.T) {
 		c.SetAll(func(n *chaintest.Node) { n.Ask = nil })
 		time.Sleep(3 * time.Second)
 		require.Equal(t, http.StatusOK, call(20, "").Code)
+	})
+}
+
+func TestAnswersAreKeptAndOutdatedOnesGivenWhenAllowed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := chaintest.New("a:1")
+		call := guarded(t, c, []string{"a:1"}, guard.Config{})
+		told := func(answer *httptest.ResponseRecorder) (told CallAnswer) {
+			require.Equal(t, http.StatusOK, answer.Code, "%s", answer.Body)
+			require.NoError(t, json.Unmarshal(answer.Body.Bytes(), &told))
+			return told
+		}
+		require.Equal(t, "node", told(call(1, "")).Source)
+		time.Sleep(300 * time.Millisecond)
+		kept := told(call(1, `,"attempts":true`))
+		require.Equal(t, "cache", kept.Source)
+		require.EqualValues(t, 300, *kept.AgeMS)
+		require.Empty(t, kept.Attempts, "no node was asked")
+
+		c.Cut("a:1", chaintest.Refused)
+		time.Sleep(700 * time.Millisecond)
+		require.Equal(t, http.StatusServiceUnavailable, call(1, "").Code)
+		require.Equal(t, http.StatusServiceUnavailable, call(1, `,"maxStaleMs":500`).Code, "it is older")
+		stale := told(call(1, `,"maxStaleMs":60000`))
+		require.Equal(t, "stale", stale.Source)
+		require.GreaterOrEqual(t, *stale.AgeMS, int64(1000))
 	})
 }

@@ -25,7 +25,7 @@ type NewCall struct {
 	Args     json.RawMessage `json:"args,omitempty" doc:"The arguments: an array in their order, or an object by their names; left out: none"`
 	ABI      json.RawMessage `json:"abi,omitempty" doc:"ABI of the contract when its name is not known: a JSON array, or a string that holds one"`
 	From     string          `json:"from,omitempty" doc:"Address that the contract sees as the caller; left out: the zero address"`
-	MaxStale int64           `json:"maxStaleMs,omitempty" minimum:"1" maximum:"604800000" doc:"Take an answer that is up to so many milliseconds old when no node can be asked; it is marked as stale"`
+	MaxStale int64           `json:"maxStaleMs,omitempty" minimum:"1" maximum:"604800000" doc:"Take an answer that is up to so many milliseconds old when no node can be asked, within calls.cache.stale_for; it is marked as stale"`
 	Attempts bool            `json:"attempts,omitempty" doc:"Tell what was tried, node by node"`
 }
 

@@ -60,7 +60,8 @@ func (l *CallLog) Attempted(a Attempt) {
 	l.attempts = append(l.attempts, a)
 }
 
-// Attempts lists the tries in the order of their ends.
+// Attempts lists the tries in the order of their ends. A call that another one was
+// asked for, or whose answer was known, has none.
 func (l *CallLog) Attempts() []Attempt {
 	if l == nil {
 		return nil

@@ -139,14 +139,10 @@ func (d *duel) end(answered bool) {
 		return
 	}
 	d.mu.Lock()
-	d.over = true
-	d.answered = answered && !d.won
+	d.over, d.answered = true, answered
 	stop := d.stopSecond
-	if !d.answered {
-		stop = nil
-	}
 	d.mu.Unlock()
-	if stop != nil {
+	if answered && stop != nil {
 		stop()
 	}
 	<-d.ended

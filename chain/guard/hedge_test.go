@@ -35,13 +35,11 @@ type script []func(ctx context.Context, op string) error
 
 func (s script) play(c *chaintest.Chain) {
 	var n atomic.Int32
-	c.SetAll(func(node *chaintest.Node) {
-		node.Ask = func(ctx context.Context, op string) error {
-			if i := int(n.Add(1)) - 1; i < len(s) {
-				return s[i](ctx, op)
-			}
-			return slowly(op, usual)(ctx, op)
+	ask(c, func(ctx context.Context, op string) error {
+		if i := int(n.Add(1)) - 1; i < len(s) {
+			return s[i](ctx, op)
 		}
+		return slowly(op, usual)(ctx, op)
 	})
 }
 

@@ -194,6 +194,31 @@ func TestReadsGoOnWhenTheirLeaderHasNoTimeLeft(t *testing.T) {
 	}
 }
 
+// A rate limit refuses what the deadline is too short for. Others may have the time
+// to wait.
+func TestReadsGoOnWhenALimitIsTooMuchForTheirLeader(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := chaintest.New("a:1")
+		g, _ := start(t, c, []string{"a:1"}, Config{Query: Policy{Rate: .125, Burst: 1}})
+		synctest.Wait()
+		script{fails(time.Second, chain.KindNode), takes(time.Second)}.play(c)
+		began := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		a := newAsker(g)
+		a.ask(ctx, "x")
+		for range 10 {
+			a.ask(t.Context(), "x")
+		}
+		a.wg.Wait()
+		require.Len(t, a.errs, 1)
+		require.True(t, chain.Is(a.errs[0], chain.KindOverloaded), "%v", a.errs[0])
+		require.Equal(t, map[chain.Source]int{chain.SourceNode: 1, chain.SourceMerged: 9}, a.sources)
+		require.Equal(t, 9*time.Second, time.Since(began), "the next token, and the answer")
+	})
+}
+
 func TestReadThatWaitsForAnotherEndsWithItsOwnContext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -169,10 +169,10 @@ func TestAnswerFromBeforeABlockDoesNotHoldAfterIt(t *testing.T) {
 			synctest.Wait()
 			c.Set("a:1", func(n *chaintest.Node) {
 				n.Answer = func() chain.CallResult { return chain.CallResult{BlockNumber: 100} }
-				n.Ask = func(context.Context, string) error {
+				n.Ask = onCalls(func(context.Context, string) error {
 					c.Set("a:1", func(n *chaintest.Node) { n.Head = 101 })
 					return nil
-				}
+				})
 			})
 			for range 2 {
 				if op == "call" {
@@ -204,11 +204,7 @@ func TestStaleAnswersOnlyWhenNoNodeCanBeAskedAndTheCallerAllowsThem(t *testing.T
 		}
 	}
 	failing := func(kind chain.Kind) func(*chaintest.Chain) {
-		return func(c *chaintest.Chain) {
-			c.SetAll(func(n *chaintest.Node) {
-				n.Ask = func(context.Context, string) error { return &chain.Error{Kind: kind, Sent: chain.SentNo} }
-			})
-		}
+		return func(c *chaintest.Chain) { ask(c, fails(0, kind)) }
 	}
 	for _, row := range []struct {
 		name    string
@@ -226,9 +222,7 @@ func TestStaleAnswersOnlyWhenNoNodeCanBeAskedAndTheCallerAllowsThem(t *testing.T
 		{"older than StaleFor", time.Hour, 10*time.Minute + time.Second, gone, time.Minute, chain.KindUnavailable},
 		{"a node fails inside", time.Hour, time.Minute, failing(chain.KindNode), time.Minute, chain.KindNode},
 		{"the question is wrong", time.Hour, time.Minute, failing(chain.KindInvalid), time.Minute, chain.KindInvalid},
-		{"the caller has no time", time.Hour, time.Minute, func(c *chaintest.Chain) {
-			c.SetAll(func(n *chaintest.Node) { n.Ask = chaintest.Hang })
-		}, time.Second, chain.KindTimeout},
+		{"the caller has no time", time.Hour, time.Minute, func(c *chaintest.Chain) { ask(c, chaintest.Hang) }, time.Second, chain.KindTimeout},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			c := chaintest.New(three...)

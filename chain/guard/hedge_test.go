@@ -318,19 +318,17 @@ func TestHedgesOfManyCalls(t *testing.T) {
 		synctest.Wait()
 		warm(t, c, g, 20)
 		var running atomic.Int32
-		c.SetAll(func(n *chaintest.Node) {
-			n.Ask = func(ctx context.Context, op string) error {
-				running.Add(1)
-				defer running.Add(-1)
-				d := rand.N(2 * usual)
-				if rand.IntN(20) == 0 {
-					d = slow
-				}
-				if rand.IntN(10) == 0 {
-					return fails(d, chain.KindNode)(ctx, op)
-				}
-				return takes(d)(ctx, op)
+		ask(c, func(ctx context.Context, op string) error {
+			running.Add(1)
+			defer running.Add(-1)
+			d := rand.N(2 * usual)
+			if rand.IntN(20) == 0 {
+				d = slow
 			}
+			if rand.IntN(10) == 0 {
+				return fails(d, chain.KindNode)(ctx, op)
+			}
+			return takes(d)(ctx, op)
 		})
 		var wg sync.WaitGroup
 		var hedges, answered atomic.Int32

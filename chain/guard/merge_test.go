@@ -167,14 +167,12 @@ func TestReadsGoOnWhenTheirLeaderHasNoTimeLeft(t *testing.T) {
 			g, _ := start(t, nodes, three, Config{})
 			synctest.Wait()
 			var asked atomic.Int32
-			nodes.SetAll(func(n *chaintest.Node) {
-				n.Ask = func(ctx context.Context, op string) error {
-					if asked.Add(1) == 1 && c.first != nil {
-						time.Sleep(time.Second / 2)
-						return c.first
-					}
-					return slowly("call", time.Second)(ctx, op)
+			ask(nodes, func(ctx context.Context, op string) error {
+				if asked.Add(1) == 1 && c.first != nil {
+					time.Sleep(time.Second / 2)
+					return c.first
 				}
+				return slowly(op, time.Second)(ctx, op)
 			})
 			began := time.Now()
 			ctx, stop := c.leader(t.Context())
@@ -257,12 +255,7 @@ func TestFailureOfANodeIsSharedAndCostsNoMoreAttemptsThanOneCall(t *testing.T) {
 			c := chaintest.New(three...)
 			g, _ := start(t, c, three, Config{})
 			synctest.Wait()
-			c.SetAll(func(n *chaintest.Node) {
-				n.Ask = func(_ context.Context, _ string) error {
-					time.Sleep(time.Second)
-					return &chain.Error{Kind: kind}
-				}
-			})
+			ask(c, fails(time.Second, kind))
 			a := newAsker(g)
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()

@@ -107,8 +107,8 @@ func (n *Node) failed(err error, began time.Time) {
 func (n *Node) pause(from time.Time) {
 	cfg := &n.pool.cfg
 	limit := cfg.BackoffMax
-	if n.failures < 30 { // beyond, the shift would overflow
-		limit = min(limit, cfg.BackoffMin<<n.failures)
+	if cfg.BackoffMin < limit>>n.failures { // else the limit is reached; a shift to the left may overflow
+		limit = cfg.BackoffMin << n.failures
 	}
 	n.failures++
 	n.nextDial = from.Add(rand.N(limit))

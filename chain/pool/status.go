@@ -93,7 +93,9 @@ type Stat struct {
 	Heartbeats       uint64 // that were answered or missed
 	HeartbeatsMissed uint64
 
-	Changes map[Reason]Change // how often each exclusion began and ended; all reasons are there
+	// How often each exclusion began and ended; all reasons are there. What holds from
+	// the start has not begun, and that of a node which is gone does not end.
+	Changes map[Reason]Change
 }
 
 // Change counts one reason of exclusion over all nodes.

@@ -26,7 +26,7 @@ func (c *Client) Serves() error {
 // unservedBy is why a group is not served according to news; first is what the
 // handshake said of it.
 func (c *Client) unservedBy(first, news *result.GroupInfo) error {
-	msg := ""
+	var msg string
 	switch {
 	case news.NodeList == nil: // says nothing
 		return nil

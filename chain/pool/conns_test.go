@@ -205,6 +205,70 @@ func TestOldConnectionsAreReplacedBeforeTheyAreRetired(t *testing.T) {
 		<-hung.Conn().Done()
 		hung.Release(Outcome{})
 		require.Zero(t, p.Stat().Changes[Offline].Began, "the node was never offline")
+
+		// Without requests the successor comes first, too.
+		for dials := c.Dials("a:1"); c.Dials("a:1") < dials+2; time.Sleep(10 * time.Millisecond) {
+			require.Len(t, *p.first().open.Load(), 1)
+		}
+	})
+}
+
+// A further connection serves those who wait in their order; who wants a new one
+// gets no old one, and holds nobody up who takes any.
+func TestANewConnectionServesThoseWhoWait(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := chaintest.New(one...)
+		c.Set("a:1", func(n *chaintest.Node) {
+			n.Ask = func(_ context.Context, op string) error {
+				if op == "dial" {
+					time.Sleep(time.Second)
+				}
+				return nil
+			}
+		})
+		p := startPool(t, c, one, func(cfg *Config) { cfg.MaxConns, cfg.MaxPerConn = 2, 2 })
+		require.NoError(t, p.WaitReady(t.Context()))
+		held := []Lease{lease(t, p), lease(t, p)}
+		type served struct {
+			who   string
+			after time.Duration
+			conn  Conn
+		}
+		var order []served
+		var mu sync.Mutex
+		var wg sync.WaitGroup
+		began := time.Now()
+		for _, who := range []string{"fresh", "any 1", "any 2", "any 3"} {
+			wg.Go(func() {
+				l, err := p.first().Lease(t.Context(), 0, who == "fresh")
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				mu.Lock()
+				order = append(order, served{who, time.Since(began), l.Conn()})
+				mu.Unlock()
+				time.Sleep(time.Minute)
+				l.Release(Outcome{})
+			})
+			synctest.Wait()
+		}
+		time.Sleep(time.Second / 2)
+		held[0].Release(Outcome{})
+		synctest.Wait()
+		require.Equal(t, []served{{"any 1", time.Second / 2, held[0].Conn()}}, order)
+		time.Sleep(time.Second)
+		require.Len(t, order, 3, "the new connection has two places")
+		require.Equal(t, 1, p.Stat().Waiting)
+		for _, s := range order[1:] {
+			require.NotEqual(t, "any 3", s.who)
+			require.Equal(t, time.Second, s.after)
+			require.NotSame(t, held[0].Conn(), s.conn)
+		}
+		held[1].Release(Outcome{})
+		wg.Wait()
+		require.Equal(t, "any 3", order[3].who)
 	})
 }
 

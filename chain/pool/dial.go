@@ -97,7 +97,7 @@ func (n *Node) failed(err error, began time.Time) {
 		n.admit(WrongChain)
 	}
 	n.reword(Offline, problem(err))
-	if text := problem(err); n.told != text {
+	if text := problem(err); n.told != text { // the whole error may name another port each time
 		n.told = text
 		n.news = append(n.news, news{unreachable: err})
 	}

@@ -3,8 +3,10 @@ package pool
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -94,6 +96,25 @@ func TestThreeMissedHeartbeatsTakeANodeOffline(t *testing.T) {
 // less takes the ends of exclusions away that came of the start.
 func (c Change) less(ended uint64) Change { return Change{Began: c.Began, Ended: c.Ended - ended} }
 
+// The text of an error may differ each time, such as by a port of ours.
+func TestAProblemIsLoggedOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		var dials atomic.Int64
+		startPool(t, chaintest.New(one...), one, func(cfg *Config) {
+			cfg.Logger = slog.New(slog.NewTextHandler(&log, nil))
+			cfg.Dial = func(context.Context, string) (Conn, error) {
+
+				return nil, &chain.Error{Kind: chain.KindUnavailable, Msg: "it hung up", Err: fmt.Errorf("read from port %d", dials.Add(1))}
+			}
+		})
+		time.Sleep(time.Hour)
+		require.Equal(t, 1, strings.Count(log.String(), "node cannot be reached"))
+		require.Greater(t, dials.Load(), int64(1000))
+	})
+}
+
 func TestTwoMissedHeartbeatsAreForgotten(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -161,7 +182,7 @@ func TestRecoveryIsSeenWithinTwoHeartbeats(t *testing.T) {
 					for !p.Nodes()[0].Online && time.Since(well) < time.Minute {
 						time.Sleep(10 * time.Millisecond)
 					}
-					require.LessOrEqual(t, time.Since(well), 10*time.Second)
+					require.Less(t, time.Since(well), 5100*time.Millisecond, "the longest pause, or dial")
 				}
 			})
 		})

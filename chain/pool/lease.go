@@ -77,7 +77,7 @@ func (l Lease) Release(o Outcome) {
 		poke = m.overdue && m.inFlight == 0
 	}
 	n.mu.Unlock()
-	if fails { // who fails at once must not draw more requests until the next look
+	if fails && m.stands() { // who fails at once must not draw more requests until the next look
 		n.change(n.judgeErrors)
 	}
 	if poke {

@@ -57,6 +57,12 @@ func jittered(d time.Duration) time.Duration { return d - rand.N(d/10+1) }
 
 func (m *member) expired(now time.Time) bool { return !now.Before(m.expires) }
 
+// stands is false when the connection has just ended, which its goroutine tells.
+func (m *member) stands() bool {
+	_, err := m.conn.Head(context.Background())
+	return err == nil
+}
+
 // retire takes the connection out of use; it is closed with its last lease, or
 // when the time has come.
 func (m *member) retire(why cause, by time.Time) {

@@ -54,8 +54,8 @@ type Node struct {
 	leaving    bool
 	ended      bool // the owner has
 	since      time.Time
-	lastErr    error // why the last dial failed or the last connection ended; nil since all is well
-	told       string
+	lastErr    error     // why the last dial failed or the last connection ended; nil since all is well
+	told       string    // the last problem that was logged while offline
 	caughtUp   time.Time // since when a node that lagged does not
 	exclusions []Exclusion
 	news       []news // what update tells after the lock

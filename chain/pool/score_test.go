@@ -88,7 +88,7 @@ func TestEqualNodesShareTheWork(t *testing.T) {
 		p := startPool(t, c, four)
 		time.Sleep(time.Second)
 		for _, callers := range []int{1, 3, 50} {
-			counts := share(t, p, callers, 2*time.Second)
+			counts := share(t, p, callers, time.Second)
 			for _, name := range four {
 				require.InDelta(t, .25, float64(counts[name])/float64(counts["a:1"]+counts["b:1"]+counts["c:1"]+counts["d:1"]), .06, "%d callers: %v", callers, counts)
 			}
@@ -183,6 +183,27 @@ func TestSlownessHasHysteresis(t *testing.T) {
 	})
 }
 
+// Heartbeats do not come at the same time. When all nodes become quicker, the first
+// that shows it makes no other one slow.
+func TestOneQuickHeartbeatMakesNoOtherNodeSlow(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := startPool(t, chaintest.New(two...), two)
+		synctest.Wait()
+		set := func(node int, beats ...time.Duration) {
+			n := (*p.nodes.Load())[node]
+			n.change(func() { copy(n.meter.beats[:], beats) })
+		}
+		set(0, 10*time.Millisecond, time.Millisecond)
+		set(1, 20*time.Millisecond, 20*time.Millisecond)
+		p.look()
+		require.Empty(t, reasons(p, 1))
+		set(0, time.Millisecond, time.Millisecond)
+		p.look()
+		require.Equal(t, []Reason{Slow}, reasons(p, 1))
+	})
+}
+
 func TestANodeThatFailsIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -217,6 +238,30 @@ func TestANodeThatFailsIsLeftAlone(t *testing.T) {
 		time.Sleep(20 * time.Second)
 		require.Empty(t, reasons(p, 2))
 		require.Greater(t, share(t, p, 20, time.Second)["c:1"], 3000)
+	})
+}
+
+// When a connection breaks, all requests on it fail at once. That is one piece of
+// news, not two.
+func TestABrokenConnectionIsNoFailingNode(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := chaintest.New(two...)
+		p := startPool(t, c, two)
+		synctest.Wait()
+		var leases []Lease
+		for range 50 {
+			leases = append(leases, leaseOn(t, p, "a:1"))
+		}
+		c.Cut("a:1", nil)
+		for _, l := range leases {
+			l.Release(Outcome{Result: Failed})
+		}
+		time.Sleep(time.Second)
+		require.Zero(t, p.Stat().Changes[Failing].Began)
+		require.Equal(t, uint64(1), p.Stat().Changes[Offline].Began)
+		require.Empty(t, reasons(p, 0))
+		require.Zero(t, p.Nodes()[0].ErrorRate, "the new connection begins anew")
 	})
 }
 

@@ -207,6 +207,14 @@ func TestOldConnectionsAreReplacedBeforeTheyAreRetired(t *testing.T) {
 		require.Zero(t, p.Stat().Changes[Offline].Began, "the node was never offline")
 
 		// Without requests the successor comes first, too.
+		c.Set("a:1", func(n *chaintest.Node) {
+			n.Ask = func(_ context.Context, op string) error {
+				if op == "dial" {
+					time.Sleep(time.Second)
+				}
+				return nil
+			}
+		})
 		for dials := c.Dials("a:1"); c.Dials("a:1") < dials+2; time.Sleep(10 * time.Millisecond) {
 			require.Len(t, *p.first().open.Load(), 1)
 		}

@@ -170,6 +170,38 @@ func TestANodeThatVanishesWhileItIsDialled(t *testing.T) {
 	})
 }
 
+// tough is a connection that takes a second to close.
+type tough struct{ Conn }
+
+func (c tough) Close() error {
+	time.Sleep(time.Second)
+	return c.Conn.Close()
+}
+
+// A dialler may not heed its context. What it opens for a node that has left
+// meanwhile counts as open until it is closed.
+func TestALateConnectionCountsUntilItIsClosed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := chaintest.New(two...)
+		p := startPool(t, c, two, func(cfg *Config) {
+			cfg.MaxConns = 1
+			cfg.Dial = func(_ context.Context, node string) (Conn, error) {
+				time.Sleep(time.Second)
+				conn, err := dialler(c)(context.Background(), node)
+				return tough{conn}, err
+			}
+		})
+		time.Sleep(time.Second / 2)
+		require.NoError(t, p.SetNodes([]string{"b:1"}))
+		require.NoError(t, p.SetNodes(two))
+		time.Sleep(time.Minute)
+		require.True(t, p.Nodes()[0].Online)
+		require.Equal(t, 2, c.Dials("a:1"))
+		require.Equal(t, 1, c.MostOpen("a:1"))
+	})
+}
+
 // book keeps cordons in memory.
 type book struct {
 	mu   sync.Mutex

@@ -3,10 +3,8 @@ package pool
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"log/slog"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -95,25 +93,6 @@ func TestThreeMissedHeartbeatsTakeANodeOffline(t *testing.T) {
 
 // less takes the ends of exclusions away that came of the start.
 func (c Change) less(ended uint64) Change { return Change{Began: c.Began, Ended: c.Ended - ended} }
-
-// The text of an error may differ each time, such as by a port of ours.
-func TestAProblemIsLoggedOnce(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		var log bytes.Buffer
-		var dials atomic.Int64
-		startPool(t, chaintest.New(one...), one, func(cfg *Config) {
-			cfg.Logger = slog.New(slog.NewTextHandler(&log, nil))
-			cfg.Dial = func(context.Context, string) (Conn, error) {
-
-				return nil, &chain.Error{Kind: chain.KindUnavailable, Msg: "it hung up", Err: fmt.Errorf("read from port %d", dials.Add(1))}
-			}
-		})
-		time.Sleep(time.Hour)
-		require.Equal(t, 1, strings.Count(log.String(), "node cannot be reached"))
-		require.Greater(t, dials.Load(), int64(1000))
-	})
-}
 
 func TestTwoMissedHeartbeatsAreForgotten(t *testing.T) {
 	t.Parallel()

@@ -9,8 +9,17 @@ import (
 	"github.com/bcosgate/bcosgate/chain/pool"
 )
 
-// Head is the highest head that any node online told. It asks no node.
-func (g *Guard) Head(ctx context.Context) (chain.Head, error) { return g.pool.Head(ctx) }
+// Head is the highest head that any node online told. It asks no node. It is not
+// behind what it, or an answer, told of in the last 30 s, also when the node that
+// was ahead is lost.
+func (g *Guard) Head(ctx context.Context) (chain.Head, error) {
+	head, err := g.pool.Head(ctx)
+	if err != nil {
+		return head, err
+	}
+	g.heads.raise(head.Number)
+	return g.floor.atLeast(g.heads.atLeast(head)), nil
+}
 
 // Identity is that of the target's chain, as the first node that came online told
 // it. It asks no node.

@@ -18,9 +18,9 @@ const floorFor = 30 * time.Second
 // failure to be held against it.
 var errBehind = errors.New("the node is behind")
 
-// floor is the highest block that an answer has told of. Reads do not go behind
-// it: who was told that a transaction is in block 7 must find it, at whatever
-// node.
+// floor is the highest block that was told of. Reads do not go behind what an
+// answer told of: who was told that a transaction is in block 7 must find it, at
+// whatever node.
 type floor struct {
 	mu    sync.Mutex // one for both: a block with the time of another would be forgotten too early
 	block uint64
@@ -46,6 +46,16 @@ func (f *floor) get() uint64 {
 		return 0
 	}
 	return f.block
+}
+
+// atLeast is the head, or the block that was told of when that is higher.
+func (f *floor) atLeast(head chain.Head) chain.Head {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.block > head.Number && time.Since(f.at) <= floorFor {
+		return chain.Head{Number: f.block, At: f.at}
+	}
+	return head
 }
 
 // notBehind turns an answer that is older than what somebody was told already into

@@ -34,6 +34,39 @@ func sentAt(t *testing.T, g *Guard, node string) {
 	t.Fatal("no transaction came to ", node)
 }
 
+// The node that was ahead of the others is lost for a while: the head stays where
+// it was told to be.
+func TestHeadDoesNotGoBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := chaintest.New(three...)
+		g, _ := start(t, c, three, Config{})
+		synctest.Wait()
+		head := func() chain.Head {
+			t.Helper()
+			h, err := g.Head(t.Context())
+			require.NoError(t, err)
+			return h
+		}
+		heads(c, map[string]uint64{"c:1": 101})
+		require.Equal(t, uint64(101), head().Number)
+		told := time.Now()
+		c.Cut("c:1", chaintest.Refused)
+		time.Sleep(floorFor)
+		require.Equal(t, chain.Head{Number: 101, At: told}, head())
+		time.Sleep(time.Nanosecond)
+		require.Equal(t, uint64(100), head().Number, "a chain that was set back has a lower head")
+
+		c.Set("b:1", func(n *chaintest.Node) { n.Receipts[common.Hash{1}] = 105 })
+		for {
+			if _, err := g.Receipt(t.Context(), common.Hash{1}); err == nil {
+				break
+			}
+		}
+		require.Equal(t, uint64(105), head().Number, "a receipt told of it")
+	})
+}
+
 // Who was told of a block finds it, at whatever node.
 func TestReadsFollowTheReceipt(t *testing.T) {
 	t.Parallel()

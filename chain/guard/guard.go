@@ -26,7 +26,8 @@ type Guard struct {
 	attempt handler // one attempt of it, with its own deadline and permits
 
 	sends affinity
-	floor floor
+	floor floor // of reads
+	heads floor // of Head, which promises nothing to reads
 
 	budget *budget         // of retries
 	busy   [2]atomic.Int64 // attempts that have a place, by class

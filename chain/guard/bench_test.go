@@ -41,7 +41,7 @@ func (c *instant) Call(context.Context, chain.CallMsg) (chain.CallResult, error)
 }
 
 // startInstant starts a pool of four nodes that answer at once.
-func startInstant(b *testing.B) *pool.Pool {
+func startInstant(b testing.TB) *pool.Pool {
 	b.Helper()
 	output := make([]byte, 32)
 	p, err := pool.New(pool.Config{

@@ -314,7 +314,9 @@ func TestHedgesOfManyCalls(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := chaintest.New(three...)
-		g, _ := start(t, c, three, hedged())
+		cfg := hedged()
+		cfg.Query.Breaker = Breaker{Failures: 10, Window: 10} // one failure of ten opens none
+		g, _ := start(t, c, three, cfg)
 		synctest.Wait()
 		warm(t, c, g, 20)
 		var running atomic.Int32

@@ -33,7 +33,7 @@ func (p Pool) check(found *problems, key string) {
 	if p.MaxConns < 0 || p.MaxConns > maxConns {
 		found.add(key+".max_conns", "%d is not from 1 to %d", p.MaxConns, maxConns)
 	}
-	notNegative(found, key, map[string]int{"min_conns": p.MinConns, "per_conn": p.PerConn, "max_per_conn": p.MaxPerConn, "max_dials": p.MaxDials})
+	notNegative(found, key, map[string]int{"min_conns": p.MinConns, "per_conn": p.PerConn, "max_per_conn": p.MaxPerConn, "max_dials": p.MaxDials, "heartbeat.misses": p.Heartbeat.Misses})
 	notNegative(found, key, map[string]time.Duration{
 		"idle_timeout": p.IdleTimeout, "drain_timeout": p.DrainTimeout, "dial_timeout": p.DialTimeout,
 		"backoff_min": p.BackoffMin, "backoff_max": p.BackoffMax, "heartbeat.interval": p.Heartbeat.Interval, "heartbeat.timeout": p.Heartbeat.Timeout,

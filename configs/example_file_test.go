@@ -100,7 +100,7 @@ func poolDefaults() Pool {
 		MaxConns: def.MaxConns, MinConns: def.MinConns, PerConn: def.PerConn, MaxPerConn: def.MaxPerConn,
 		IdleTimeout: def.IdleTimeout, Lifetime: def.Lifetime, DrainTimeout: def.DrainTimeout,
 		MaxDials: def.MaxDials, DialTimeout: def.DialTimeout, BackoffMin: def.BackoffMin, BackoffMax: def.BackoffMax,
-		Heartbeat: Heartbeat{Interval: def.Heartbeat, Timeout: def.HeartbeatTimeout},
+		Heartbeat: Heartbeat{Interval: def.Heartbeat, Timeout: def.HeartbeatTimeout, Misses: def.HeartbeatMisses},
 	}
 }
 

@@ -100,7 +100,7 @@ targets:
     tls: {ca: sdk/ca.crt, cert: sdk/sdk.crt, key: sdk/sdk.key}
     account: two
     limits: {rate: 100, burst: 20, in_flight: 64}
-    pool: {max_conns: 4, min_conns: 2, lifetime: -1s, heartbeat: {interval: 1s, timeout: 500ms}}
+    pool: {max_conns: 4, min_conns: 2, lifetime: -1s, heartbeat: {interval: 1s, timeout: 500ms, misses: 2}}
     calls:
       query: {connect_timeout: 1s, answer_timeout: 2s, retries: 3, backoff_min: 10ms, backoff_max: 1s}
       write: {rate: 50, burst: 5, node_rate: 20, node_burst: 2, in_flight: 100, when_full: refuse, breaker: {failures: 3, window: 6, open_for: 5s, probes: 1}}
@@ -125,7 +125,7 @@ targets:
 	require.Equal(t, Limits{100, 20, 64}, cfg.Targets[0].Limits)
 	require.Equal(t, "two", cfg.Targets[0].Account)
 	require.Equal(t, filepath.Join(dir, "sdk", "sdk.key"), cfg.Targets[0].TLS.Key)
-	require.Equal(t, Pool{MaxConns: 4, MinConns: 2, Lifetime: -time.Second, Heartbeat: Heartbeat{Interval: time.Second, Timeout: 500 * time.Millisecond}},
+	require.Equal(t, Pool{MaxConns: 4, MinConns: 2, Lifetime: -time.Second, Heartbeat: Heartbeat{Interval: time.Second, Timeout: 500 * time.Millisecond, Misses: 2}},
 		cfg.Targets[0].Pool)
 	require.Equal(t, Calls{
 		Query: Policy{ConnectTimeout: time.Second, AnswerTimeout: 2 * time.Second, Retries: 3, BackoffMin: 10 * time.Millisecond, BackoffMax: time.Second},

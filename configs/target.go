@@ -107,7 +107,8 @@ type Pool struct {
 // Heartbeat says how each node is watched.
 type Heartbeat struct {
 	Interval time.Duration `mapstructure:"interval"`
-	Timeout  time.Duration `mapstructure:"timeout"` // for the answer; three misses in a row take a node offline
+	Timeout  time.Duration `mapstructure:"timeout"` // for the answer
+	Misses   int           `mapstructure:"misses"`  // so many in a row take a node offline
 }
 
 // Calls are the policies for everything that is asked of a target's nodes,

@@ -76,9 +76,11 @@ type Config struct {
 
 	// Heartbeat is how often each node is asked for its newest block; 0 is 5 s.
 	Heartbeat time.Duration
-	// HeartbeatTimeout is how long it may take to answer; 0 is 3 s. Three misses in a
-	// row take the node offline.
+	// HeartbeatTimeout is how long it may take to answer; 0 is 3 s.
 	HeartbeatTimeout time.Duration
+	// HeartbeatMisses in a row take the node offline; 0 is 3: one is noise on a busy
+	// machine, three are a quarter of a minute.
+	HeartbeatMisses int
 
 	Cordons CordonBook   // nil forgets cordons when the pool ends
 	Logger  *slog.Logger // nil logs nothing
@@ -118,6 +120,7 @@ func (c *Config) setDefaults() {
 	setDefault(&c.BackoffMax, 5*time.Second)
 	setDefault(&c.Heartbeat, 5*time.Second)
 	setDefault(&c.HeartbeatTimeout, 3*time.Second)
+	setDefault(&c.HeartbeatMisses, 3)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}

@@ -8,10 +8,6 @@ import (
 	"github.com/bcosgate/bcosgate/chain"
 )
 
-// maxMissed is how many heartbeats in a row a node may miss: one is noise on a busy
-// machine, three are a quarter of a minute.
-const maxMissed = 3
-
 // beat asks the node for its newest block, on the connection that carries most of
 // its requests. It is never left out because requests were answered: it asks every
 // node the same, so that its answers compare, which requests do not.
@@ -41,11 +37,12 @@ func (n *Node) miss(err error) {
 	n.pool.count.beats.Add(1)
 	n.pool.count.missed.Add(1)
 	n.meter.missed()
-	if n.missed++; n.missed < maxMissed {
+	most := n.pool.cfg.HeartbeatMisses
+	if n.missed++; n.missed < most {
 		return
 	}
 	dead := &chain.Error{Kind: chain.KindUnavailable, Sent: chain.SentNo, Op: "heartbeat", Node: n.name, Err: err,
-		Msg: fmt.Sprintf("it answered none of the last %d heartbeats", maxMissed)}
+		Msg: fmt.Sprintf("it answered none of the last %d heartbeats", most)}
 	for _, m := range *n.open.Load() {
 		n.lose(m, dead)
 	}

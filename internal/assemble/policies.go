@@ -19,7 +19,7 @@ func poolConfig(c configs.Target, info chain.Target, dial func(context.Context, 
 		MaxConns: p.MaxConns, MinConns: p.MinConns, PerConn: p.PerConn, MaxPerConn: p.MaxPerConn,
 		IdleTimeout: p.IdleTimeout, Lifetime: p.Lifetime, DrainTimeout: p.DrainTimeout,
 		MaxDials: p.MaxDials, DialTimeout: p.DialTimeout, BackoffMin: p.BackoffMin, BackoffMax: p.BackoffMax,
-		Heartbeat: p.Heartbeat.Interval, HeartbeatTimeout: p.Heartbeat.Timeout,
+		Heartbeat: p.Heartbeat.Interval, HeartbeatTimeout: p.Heartbeat.Timeout, HeartbeatMisses: p.Heartbeat.Misses,
 		Cordons: deps.Cordons, Logger: deps.Logger,
 	}
 }

@@ -3,6 +3,7 @@ package pool
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -265,11 +266,17 @@ func TestANewConnectionServesThoseWhoWait(t *testing.T) {
 		time.Sleep(time.Second / 2)
 		held[0].Release(Outcome{})
 		synctest.Wait()
-		require.Equal(t, []served{{"any 1", time.Second / 2, held[0].Conn()}}, order)
+		soFar := func() []served {
+			mu.Lock()
+			defer mu.Unlock()
+			return slices.Clone(order)
+		}
+		require.Equal(t, []served{{"any 1", time.Second / 2, held[0].Conn()}}, soFar())
 		time.Sleep(time.Second)
-		require.Len(t, order, 3, "the new connection has two places")
+		synctest.Wait()
+		require.Len(t, soFar(), 3, "the new connection has two places")
 		require.Equal(t, 1, p.Stat().Waiting)
-		for _, s := range order[1:] {
+		for _, s := range soFar()[1:] {
 			require.NotEqual(t, "any 3", s.who)
 			require.Equal(t, time.Second, s.after)
 			require.NotSame(t, held[0].Conn(), s.conn)

@@ -46,14 +46,14 @@ func (p *Pool) judge(ctx context.Context) {
 func (p *Pool) look() {
 	nodes := *p.nodes.Load()
 	var highest uint64
-	best := never
-	for _, n := range nodes {
+	paces := make([]time.Duration, len(nodes))
+	for i, n := range nodes {
 		highest = max(highest, n.Head())
-		best = min(best, n.pace())
+		paces[i] = n.pace()
 	}
 	mark := min(p.mark(highest), highest) // a chain that was set back has no lower mark
 	now := time.Now()
-	for _, n := range nodes {
+	for i, n := range nodes {
 		head, up := n.head()
 		serves := n.serves()
 		if !up {
@@ -66,7 +66,7 @@ func (p *Pool) look() {
 			n.judgeService(serves)
 			n.judgeLag(head.Number, mark, now)
 			n.judgeErrors()
-			n.judgePace(best)
+			n.judgePace(bestOther(paces, i))
 		})
 	}
 }
@@ -102,6 +102,18 @@ func (n *Node) pace() time.Duration {
 		return never
 	}
 	return slices.Max(n.meter.beats[:])
+}
+
+// bestOther is the best pace but for that of i: a node is no measure of itself, and
+// one that is left alone stays what it was.
+func bestOther(paces []time.Duration, i int) time.Duration {
+	best := never
+	for other, pace := range paces {
+		if other != i {
+			best = min(best, pace)
+		}
+	}
+	return best
 }
 
 func (n *Node) judgeService(err error) {

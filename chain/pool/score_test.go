@@ -101,7 +101,7 @@ func TestANodeThatBecomesSlowGetsNextToNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := chaintest.New(four...)
 		for _, name := range four {
-			takes(c, name, time.Millisecond)
+			takes(c, name, 5*time.Millisecond)
 		}
 		p := startPool(t, c, four)
 		time.Sleep(time.Second)
@@ -109,7 +109,7 @@ func TestANodeThatBecomesSlowGetsNextToNothing(t *testing.T) {
 		takes(c, "b:1", 300*time.Millisecond)
 		counts := share(t, p, 20, time.Second)
 		require.Less(t, counts["b:1"], 60, "before anybody could know: %v", counts)
-		require.Greater(t, counts["a:1"], 4000, "the others go on: %v", counts)
+		require.Greater(t, counts["a:1"], 800, "the others go on: %v", counts)
 		counts = share(t, p, 4, 12*time.Second)
 		require.Less(t, counts["b:1"], 20, "%v", counts)
 		require.Equal(t, []Reason{Slow}, reasons(p, 1))
@@ -119,7 +119,8 @@ func TestANodeThatBecomesSlowGetsNextToNothing(t *testing.T) {
 		for _, name := range []string{"a:1", "c:1", "d:1"} {
 			c.Cut(name, chaintest.Refused)
 		}
-		synctest.Wait()
+		time.Sleep(time.Minute)
+		require.Equal(t, []Reason{Slow}, reasons(p, 1), "compared with none it stays what it was")
 		l := lease(t, p)
 		require.Equal(t, "b:1", l.Node())
 		l.Release(Outcome{})
@@ -129,12 +130,12 @@ func TestANodeThatBecomesSlowGetsNextToNothing(t *testing.T) {
 		time.Sleep(10 * time.Second)
 
 		// Two good heartbeats bring it back, and further ones its share.
-		takes(c, "b:1", time.Millisecond)
+		takes(c, "b:1", 5*time.Millisecond)
 		time.Sleep(11 * time.Second)
 		require.Empty(t, reasons(p, 1))
 		time.Sleep(time.Minute)
 		counts = share(t, p, 20, time.Second)
-		require.Greater(t, counts["b:1"], 3500, "%v", counts)
+		require.Greater(t, counts["b:1"], 700, "%v", counts)
 		require.Equal(t, Change{Began: 1, Ended: 1}, p.Stat().Changes[Slow])
 	})
 }
@@ -209,7 +210,7 @@ func TestANodeThatFailsIsLeftAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := chaintest.New(four...)
 		for _, name := range four {
-			takes(c, name, time.Millisecond)
+			takes(c, name, 5*time.Millisecond)
 		}
 		p := startPool(t, c, four)
 		time.Sleep(time.Second)
@@ -221,7 +222,7 @@ func TestANodeThatFailsIsLeftAlone(t *testing.T) {
 				if op == "call" && failing.Load() {
 					return &chain.Error{Kind: chain.KindNode, Op: op}
 				}
-				time.Sleep(time.Millisecond)
+				time.Sleep(5 * time.Millisecond)
 				return nil
 			}
 		})
@@ -237,7 +238,7 @@ func TestANodeThatFailsIsLeftAlone(t *testing.T) {
 		failing.Store(false)
 		time.Sleep(20 * time.Second)
 		require.Empty(t, reasons(p, 2))
-		require.Greater(t, share(t, p, 20, time.Second)["c:1"], 3000)
+		require.Greater(t, share(t, p, 20, time.Second)["c:1"], 600)
 	})
 }
 

@@ -116,7 +116,7 @@ type report struct {
 	fault     string
 	node      int
 	bad       time.Duration
-	recovered time.Duration // from when the node answers until it is online
+	recovered time.Duration // from when the node answers until the pool lends it again
 }
 
 // run strikes until ctx ends, and returns when all nodes are well again.
@@ -200,14 +200,14 @@ func (x *chaos) strike(ctx context.Context, f fault, nodes []int, bad time.Durat
 	r := report{fault: f.name, node: node, bad: time.Since(began)}
 	r.recovered = x.recovered(f, node)
 	if r.recovered > mayRecover {
-		x.t.Errorf("node %d was online only %v after the end of %s, want within %v: %+v", node, r.recovered, f.name, mayRecover, x.c.Pool.Nodes()[node])
+		x.t.Errorf("node %d was usable only %v after the end of %s, want within %v: %+v", node, r.recovered, f.name, mayRecover, x.c.Pool.Nodes()[node])
 	}
 	x.mu.Lock()
 	x.reports = append(x.reports, r)
 	x.mu.Unlock()
 }
 
-// recovered waits until a healed node is online, and says how long that took from
+// recovered waits until a healed node is usable, and says how long that took from
 // when it answered.
 func (x *chaos) recovered(f fault, node int) time.Duration {
 	for end := time.Now().Add(answersSoon); !x.w.answers(node); time.Sleep(poll) {
@@ -217,7 +217,10 @@ func (x *chaos) recovered(f fault, node int) time.Duration {
 		}
 	}
 	began := time.Now()
-	for !x.c.Pool.Nodes()[node].Online && time.Since(began) < 3*mayRecover {
+	for time.Since(began) < 3*mayRecover {
+		if status := x.c.Pool.Nodes()[node]; status.Usable() {
+			break
+		}
 		time.Sleep(poll)
 	}
 	return time.Since(began)

@@ -82,6 +82,8 @@ func TestChaos(t *testing.T) { //nolint:paralleltest // see above
 	requireSameChain(t, w, known)
 	job.stop(t)
 	c.stop(t)
+	left := c.Pool.Stat()
+	require.Zero(t, left.Open+left.Idle+left.InFlight+left.Waiting+left.Dialing, "%+v", left)
 	for _, p := range c.proxies {
 		require.Eventually(t, func() bool { return p.Stats().Live == 0 }, time.Minute, poll, "no connection is left behind")
 		p.Close()
@@ -256,6 +258,10 @@ func logChaos(t *testing.T, x *chaos, total *tally, known *truth, job batch.Job,
 	for _, q := range []float64{50, 95, 99, 99.9, 100} {
 		row(fmt.Sprintf("p%v", q), "", quantile(total.latency, q), "")
 	}
+	stat := x.c.Pool.Stat()
+	row("connections dialed", stat.Dials, "", "")
+	row("of them in vain", stat.DialFailures, "", "")
+	row("heartbeats missed", stat.HeartbeatsMissed, "", "")
 	row("rows confirmed", job.Counts.Confirmed, "", "")
 	row("last row after the last fault", "", settled.Round(time.Millisecond), "")
 	require.NoError(t, out.Flush())

@@ -32,7 +32,7 @@ type client struct {
 
 // connect starts a client with a configuration as users write it: everything has
 // its default, but for a rate of transactions a second (0 is no limit). It returns
-// when every node is online.
+// when every node is usable.
 func (w *world) connect(t *testing.T, rate float64, seed uint64) *client {
 	t.Helper()
 	c := &client{}
@@ -64,7 +64,7 @@ targets:
 	t.Cleanup(func() { c.stop(t) })
 	require.Eventually(t, func() bool {
 		for _, n := range c.Pool.Nodes() {
-			if !n.Online {
+			if !n.Usable() {
 				return false
 			}
 		}

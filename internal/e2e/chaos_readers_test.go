@@ -21,10 +21,9 @@ import (
 )
 
 const (
-	// callTime is the deadline of a read, as the job engine gives it: time for three
-	// attempts. readTime is what the class of queries has for an answer.
-	callTime = 35 * time.Second
-	readTime = 10 * time.Second
+	// readTime is the deadline of a read, as the gateway gives it to a request: time
+	// for three attempts of 10 s.
+	readTime = 30 * time.Second
 	// thinkTime is what a reader waits on average between two reads, so that two
 	// cores carry all of them, the nodes and the job.
 	thinkTime = 200 * time.Millisecond
@@ -135,6 +134,17 @@ func newTally() *tally {
 	return &tally{latency: newLatencies(), reads: map[string]int{}, failed: map[chain.Kind]int{}}
 }
 
+// all is how many reads there were, and how many failed.
+func (t *tally) all() (reads, failed int) {
+	for _, n := range t.reads {
+		reads += n
+	}
+	for _, n := range t.failed {
+		failed += n
+	}
+	return reads, failed
+}
+
 func (t *tally) add(o *tally) {
 	t.latency.Merge(o.latency)
 	t.kept += o.kept
@@ -174,7 +184,7 @@ func (r *reader) run(ctx context.Context) {
 			continue
 		}
 		kind := kinds[rand.IntN(len(kinds))]
-		limited, cancel := context.WithTimeout(context.Background(), callTime)
+		limited, cancel := context.WithTimeout(context.Background(), readTime)
 		limited, log := chain.WithCallLog(limited)
 		began := time.Now()
 		wrong, err := kind.read(limited, known)

@@ -78,6 +78,8 @@ func TestChaos(t *testing.T) { //nolint:paralleltest // see above
 
 	require.Empty(t, known.wrong, "wrong answers")
 	require.Less(t, quantile(total.latency, 99), readTime, "the 99th percentile of all reads")
+	reads, failed := total.all()
+	require.Less(t, failed, reads/2, "of %d reads: one node of four is well at most times", reads)
 	require.EqualValues(t, len(known.texts), done.Counts.Confirmed)
 	requireSameChain(t, w, known)
 	job.stop(t)

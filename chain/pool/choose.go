@@ -63,7 +63,7 @@ func (p *Pool) Choose(want Want) (*Node, error) {
 	start := rand.IntN(len(found)) // so that equals share the work
 	for i := range found {
 		c := &found[(start+i)%len(found)]
-		class, score := c.class(&want, highest), c.n.meter.score(c.n.inFlight.Load(), now)
+		class, score := c.class(&want, highest, now), c.n.meter.score(c.n.inFlight.Load(), now)
 		if best == nil || class < bestClass || class == bestClass && score < bestScore {
 			best, bestClass, bestScore = c.n, class, score
 		}
@@ -72,8 +72,12 @@ func (p *Pool) Choose(want Want) (*Node, error) {
 }
 
 // class is what counts before the score; lower is better.
-func (c *candidate) class(want *Want, highest uint64) int32 {
-	class := c.n.tier.Load() << 1 // below 16
+func (c *candidate) class(want *Want, highest uint64, now time.Time) int32 {
+	tier := c.n.tier.Load() // below 8
+	if c.n.meter.silence(now) > silentAbove {
+		tier |= tierFailing
+	}
+	class := tier << 1
 	if c.head+maxLag < highest {
 		class |= 1
 	}

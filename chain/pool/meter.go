@@ -92,6 +92,15 @@ func (m *meter) count(failed, weight float64) {
 
 func (m *meter) errorRate() float64 { return math.Float64frombits(m.errors.Load()) }
 
+// silence is for how long the node has owed answers without giving one.
+func (m *meter) silence(now time.Time) time.Duration {
+	since := m.silent.Load()
+	if since == 0 || now.IsZero() {
+		return 0
+	}
+	return time.Duration(now.UnixNano() - since)
+}
+
 // errorCost is by how much a node seems busier when all of its requests fail.
 // Without it a node that fails at once would look the least busy.
 const errorCost = 4
@@ -102,10 +111,7 @@ const errorCost = 4
 // powers of two of a millisecond, so that nodes which are nearly equal share the
 // work. now may be zero when no node owes answers.
 func (m *meter) score(inFlight int64, now time.Time) float64 {
-	took := m.latency.Load()
-	if since := m.silent.Load(); since != 0 && !now.IsZero() {
-		took = max(took, now.UnixNano()-since)
-	}
+	took := max(m.latency.Load(), int64(m.silence(now)))
 	latency := uint64(1) << min(bits.Len64(uint64(took)/uint64(time.Millisecond)), 32)
 	return float64(max(inFlight, 0)+1) * float64(latency) * (1 + errorCost*m.errorRate())
 }

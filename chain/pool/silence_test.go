@@ -83,3 +83,31 @@ func TestWaitForABlockIsNoSilence(t *testing.T) {
 		write.Release(Outcome{Result: Answered})
 	})
 }
+
+// Nodes that are behind or slow are asked before one that has fallen silent.
+func TestSilentNodeIsAskedAfterExcludedOnes(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := chaintest.New("silent:1", "lagging:1")
+		p := startPool(t, c, []string{"silent:1", "lagging:1"})
+		synctest.Wait()
+		lagging, err := p.Choose(Want{Node: "lagging:1"})
+		require.NoError(t, err)
+		lagging.change(func() { lagging.exclude(Lagging, "for the test") })
+		first := func() string {
+			t.Helper()
+			n, err := p.Choose(Want{})
+			require.NoError(t, err)
+			return n.Name()
+		}
+		require.Equal(t, "silent:1", first())
+		l := leaseOn(t, p, "silent:1")
+		l.AtOnce()
+		time.Sleep(silentAbove)
+		require.Equal(t, "silent:1", first())
+		time.Sleep(time.Millisecond)
+		require.Equal(t, "lagging:1", first())
+		l.Release(Outcome{Result: Answered, Latency: time.Millisecond})
+		require.Equal(t, "silent:1", first(), "it answered")
+	})
+}

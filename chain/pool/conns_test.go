@@ -381,6 +381,33 @@ func TestFreshLeases(t *testing.T) {
 	})
 }
 
+func TestFreshLeaseTakesWhatThereIsWhenTheDialHangs(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := chaintest.New(one...)
+		p := startPool(t, c, one)
+		require.NoError(t, p.WaitReady(t.Context()))
+		c.Set("a:1", func(n *chaintest.Node) {
+			n.Ask = func(ctx context.Context, op string) error {
+				if op == "dial" {
+					<-ctx.Done()
+				}
+				return ctx.Err()
+			}
+		})
+		began := time.Now()
+		l, err := p.first().Lease(t.Context(), 3*time.Second, true)
+		require.NoError(t, err)
+		require.Equal(t, 3*time.Second, time.Since(began))
+		l.Release(Outcome{})
+
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err = p.first().Lease(ctx, 3*time.Second, true)
+		require.True(t, chain.Is(err, chain.KindOverloaded), "nobody waits for it any more: %v", err)
+	})
+}
+
 func TestDialsAreFewAtATime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

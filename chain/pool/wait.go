@@ -110,7 +110,11 @@ func (n *Node) await(ctx context.Context, wait time.Duration, w *waiter) (Lease,
 	n.mu.Lock()
 	inVain := w.spot != nil
 	if inVain {
-		n.settle(w, nil)
+		var m *member
+		if w.fresh && ctx.Err() == nil { // the dial hangs: better an old connection than none
+			m = n.place(*n.open.Load(), true)
+		}
+		n.settle(w, m)
 	}
 	n.mu.Unlock()
 	waited := time.Since(began)

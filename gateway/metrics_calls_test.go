@@ -82,3 +82,15 @@ func TestNodesThatAreListedNoMoreAreForgotten(t *testing.T) {
 	attempt("main", "b:1")
 	require.Equal(t, 1.0, series(t, m, family)[gone], "it came back")
 }
+
+// BenchmarkCountCall is what the metrics of a call and its attempt cost.
+func BenchmarkCountCall(b *testing.B) {
+	m := NewMetrics("v1")
+	call := ChainCall{Target: "main", Op: "call", Class: "query", Source: chain.SourceNode, Took: time.Millisecond}
+	attempt := ChainAttempt{Target: "main", Node: "a:1", Class: "query"}
+	b.ReportAllocs()
+	for b.Loop() {
+		m.ChainCalled(call)
+		m.ChainAttempted(attempt)
+	}
+}

@@ -64,8 +64,13 @@ func everything() Config {
 }
 
 // BenchmarkRead is a call that is in no cache, with every policy on.
-func BenchmarkRead(b *testing.B) {
-	g, err := New(everything(), startInstant(b))
+func BenchmarkRead(b *testing.B) { benchmarkRead(b, everything()) }
+
+// BenchmarkReadDefaults is the same with what is on by itself.
+func BenchmarkReadDefaults(b *testing.B) { benchmarkRead(b, Config{}) }
+
+func benchmarkRead(b *testing.B, cfg Config) {
+	g, err := New(cfg, startInstant(b))
 	require.NoError(b, err)
 	input := make([]byte, 36)
 	n := uint64(0)

@@ -113,9 +113,11 @@ func (n *line) send(dst net.Conn, data []byte) error {
 		if n.l.flowing.Err() != nil {
 			return nil
 		}
-		count, err := dst.Write(piece)
-		n.l.p.bytes[n.direction].Add(int64(count))
-		if err != nil {
+		// Counted before, so that who has received them finds them counted.
+		passed := &n.l.p.bytes[n.direction]
+		passed.Add(int64(len(piece)))
+		if count, err := dst.Write(piece); err != nil {
+			passed.Add(int64(count - len(piece)))
 			return err
 		}
 		data = data[len(piece):]

@@ -1,7 +1,6 @@
 package batch
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"path/filepath"
@@ -181,20 +180,6 @@ func TestJobConfirmsEveryRowOnce(t *testing.T) {
 	require.Equal(t, *it.TxHash, it.History[0].TxHash)
 	require.Equal(t, fmt.Sprintf("in block %d", it.Block), it.History[0].Outcome)
 	require.Equal(t, items[0].History[0].BlockLimit >= 510, true)
-}
-
-func TestReportHasTheUsersRowsInTheirOrder(t *testing.T) {
-	t.Parallel()
-	b := newBench(t)
-	job := b.wait(b.run(saveSpec(), 3).ID)
-	var out bytes.Buffer
-	require.NoError(t, b.store.WriteReport(context.Background(), job.ID, ReportCSV, &out))
-	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
-	require.Len(t, lines, 4)
-	require.Equal(t, "digest,text,note,_state,_error,_tx_hash,_block,_status,_gas_used,_output,_contract,_attempts,_latency_ms", lines[0])
-	for i, line := range lines[1:] {
-		require.True(t, strings.HasPrefix(line, fmt.Sprintf("0x%064x,text %d,untouched %d,confirmed,,0x", i+1, i+1, i+1)), line)
-	}
 }
 
 func TestStartAndStopFromEverywhere(t *testing.T) {

@@ -51,34 +51,29 @@ func TestAStoreIsTheSameByAllItsNames(t *testing.T) {
 	}
 }
 
-// A reader of a report that takes nothing must hold up neither jobs nor other readers.
-func TestSlowReadersOfReportsHoldNothingUp(t *testing.T) {
+// Snapshots that stand must hold up neither jobs nor other readers.
+func TestSlowReadersOfSnapshotsHoldNothingUp(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	ctx := context.Background()
 	done := b.wait(b.run(saveSpec(), 2000).ID)
 	var all sync.WaitGroup
-	var ends []*io.PipeReader
+	release := make(chan struct{})
+	began := make(chan struct{}, 2*readers)
 	for range 2 * readers {
-		r, w := io.Pipe()
-		ends = append(ends, r)
-		all.Go(func() { _ = b.store.WriteReport(ctx, done.ID, ReportNDJSON, w) })
-	}
-	defer all.Wait()
-	defer func() {
-		for _, r := range ends {
-			_ = r.Close()
-		}
-	}()
-	began := make(chan struct{}, len(ends))
-	for _, r := range ends {
 		all.Go(func() {
-			if _, err := io.ReadFull(r, make([]byte, 1)); err == nil {
-				began <- struct{}{}
-			}
+			_ = b.store.Snapshot(ctx, done.ID, func(s *Snapshot) error {
+				return s.Items(ctx, func(TimedItem) error {
+					began <- struct{}{}
+					<-release
+					return io.EOF
+				})
+			})
 		})
 	}
-	for range readers { // that many are being written, and stand
+	defer all.Wait()
+	defer close(release)
+	for range readers { // that many are being read, and stand
 		<-began
 	}
 	bounded, cancel := context.WithTimeout(ctx, 20*time.Second)

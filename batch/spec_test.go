@@ -470,5 +470,5 @@ func TestUnknownJobs(t *testing.T) {
 	require.ErrorIs(t, b.engine.Run(ctx, "nope"), ErrNotFound)
 	_, err = b.engine.Items(ctx, "nope", ItemFilter{})
 	require.ErrorIs(t, err, ErrNotFound)
-	require.ErrorIs(t, b.engine.WriteReport(ctx, "nope", ReportCSV, io.Discard), ErrNotFound)
+	require.ErrorIs(t, b.engine.Snapshot(ctx, "nope", func(*Snapshot) error { return nil }), ErrNotFound)
 }

@@ -1,11 +1,8 @@
 package batch
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
-	"encoding/csv"
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -15,8 +12,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/bcosgate/bcosgate/batch/rows"
 )
 
 func TestOpenStoreRefusesWhatIsNoStore(t *testing.T) {
@@ -265,84 +260,4 @@ func TestTheFailedAreFoundByIndex(t *testing.T) {
 	require.NoError(t, rows.Err())
 	require.Contains(t, plan.String(), "outcomes_failed", plan.String())
 	require.NotContains(t, plan.String(), "USE TEMP B-TREE FOR ORDER BY", plan.String())
-}
-
-func TestReportKeepsTheUsersCells(t *testing.T) {
-	t.Parallel()
-	b := newBench(t)
-	digest := "0x" + strings.Repeat("ab", 32)
-	input := "_id,digest,text,\"odd, name\"\n" +
-		"a," + digest + ",\"two\nlines, and a \"\"quote\"\"\",=1+1\n" +
-		"b,0x" + strings.Repeat("cd", 32) + ",中文,+7\n"
-	job, err := b.load(saveSpec(), fromCSV(t, input))
-	require.NoError(t, err)
-	require.NoError(t, b.engine.Run(context.Background(), job.ID))
-	b.wait(job.ID)
-	var out bytes.Buffer
-	require.NoError(t, b.store.WriteReport(context.Background(), job.ID, ReportCSV, &out))
-	lines, err := csv.NewReader(&out).ReadAll()
-	require.NoError(t, err)
-	require.Equal(t, []string{"_id", "digest", "text", "odd, name"}, lines[0][:4])
-	require.Equal(t, resultColumns, lines[0][4:])
-	require.Equal(t, []string{"a", digest, "two\nlines, and a \"quote\"", "=1+1", "confirmed", ""}, lines[1][:6])
-	require.Equal(t, []string{"b", "0x" + strings.Repeat("cd", 32), "中文", "+7", "confirmed", ""}, lines[2][:6])
-
-	// A report can be fed back: its result columns are not arguments.
-	out.Reset()
-	require.NoError(t, b.store.WriteReport(context.Background(), job.ID, ReportCSV, &out))
-	again, err := b.load(saveSpec(), fromCSV(t, out.String()))
-	require.NoError(t, err)
-	require.EqualValues(t, 2, again.Rows)
-}
-
-func TestReportFormats(t *testing.T) {
-	t.Parallel()
-	b := newBench(t)
-	ctx := context.Background()
-	digest := `"0x` + strings.Repeat("ab", 32) + `"`
-	job, err := b.load(saveSpec(), rows.NewJSON([]json.RawMessage{json.RawMessage(`[` + digest + `,"<x>"]`), json.RawMessage(`{"text":"y","digest":` + digest + `}`)}))
-	require.NoError(t, err)
-
-	var out bytes.Buffer
-	require.NoError(t, b.store.WriteReport(ctx, job.ID, ReportNDJSON, &out), "also before it runs")
-	require.Contains(t, out.String(), `"state":"queued"`)
-
-	require.NoError(t, b.engine.Run(ctx, job.ID))
-	job = b.wait(job.ID)
-	out.Reset()
-	require.NoError(t, b.store.WriteReport(ctx, job.ID, ReportNDJSON, &out))
-	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
-	require.Len(t, lines, 2)
-	var line struct {
-		Row    int64
-		Input  json.RawMessage
-		Result map[string]any
-	}
-	require.NoError(t, json.Unmarshal([]byte(lines[0]), &line))
-	require.EqualValues(t, 1, line.Row)
-	require.Equal(t, `[`+digest+`,"<x>"]`, string(line.Input))
-	require.Equal(t, "confirmed", line.Result["state"])
-	require.NotContains(t, line.Result, "input")
-	require.NotContains(t, line.Result, "row")
-
-	out.Reset()
-	require.NoError(t, b.store.WriteReport(ctx, job.ID, ReportCSV, &out))
-	table, err := csv.NewReader(&out).ReadAll()
-	require.NoError(t, err)
-	require.Equal(t, "_input", table[0][0])
-	require.Equal(t, `[`+digest+`,"<x>"]`, table[1][0])
-
-	out.Reset()
-	require.NoError(t, b.store.WriteReport(ctx, job.ID, ReportJSON, &out))
-	var sum Summary
-	require.NoError(t, json.Unmarshal(out.Bytes(), &sum))
-	require.Equal(t, job.ID, sum.Job.ID)
-	require.EqualValues(t, 2, sum.Settled)
-	require.EqualValues(t, 2, sum.Attempts)
-	require.EqualValues(t, 42000, sum.GasUsed)
-	require.LessOrEqual(t, sum.LatencyMS.P50, sum.LatencyMS.Max)
-	require.NotZero(t, sum.FirstBlock)
-
-	err = b.store.WriteReport(ctx, job.ID, "xlsx", &out)
-	require.ErrorContains(t, err, "xlsx")
 }

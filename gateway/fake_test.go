@@ -21,6 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bcosgate/bcosgate/batch"
+	"github.com/bcosgate/bcosgate/batch/report"
 	"github.com/bcosgate/bcosgate/batch/rows"
 	"github.com/bcosgate/bcosgate/chain"
 )
@@ -33,12 +34,13 @@ type fakeEngine struct {
 	items  map[string][]batch.Item
 	hashes map[string][32]byte
 
-	fail    map[string]error // by method
-	hold    chan struct{}    // while not nil, running jobs settle only when it is closed
-	loading chan int64       // told of every row that is read, where not nil
-	report  func(w io.Writer) error
-	stats   []batch.TargetStats
-	specs   []batch.Spec // all that Create was given
+	fail     map[string]error // by method
+	hold     chan struct{}    // while not nil, running jobs settle only when it is closed
+	loading  chan int64       // told of every row that is read, where not nil
+	report   func(w io.Writer) error
+	reported report.Options // of the last report
+	stats    []batch.TargetStats
+	specs    []batch.Spec // all that Create was given
 }
 
 func newFakeEngine() *fakeEngine {
@@ -246,11 +248,14 @@ func (e *fakeEngine) Progress(context.Context, string) (batch.Progress, error) {
 	return batch.Progress{Rate: 12.5, Window: 64, InFlight: 3, ETA: 2 * time.Second, Waiting: "no node online"}, e.failing("Progress")
 }
 
-func (e *fakeEngine) WriteReport(_ context.Context, id, format string, w io.Writer) error {
+func (e *fakeEngine) WriteReport(_ context.Context, id string, opt report.Options, w io.Writer) error {
 	if e.report != nil {
 		return e.report(w)
 	}
-	_, err := fmt.Fprintf(w, "%s of %s\n", format, id)
+	e.mu.Lock()
+	e.reported = opt
+	e.mu.Unlock()
+	_, err := fmt.Fprintf(w, "%s of %s\n", opt.Format, id)
 	return err
 }
 
@@ -376,7 +381,7 @@ func newRig(t *testing.T, change ...func(*Config)) *rig {
 		Calls: CallStat{Query: ClassStat{InFlight: 6, Places: 4096}, Write: ClassStat{Places: 64}, RetriesLeft: 16},
 	}
 	cfg := Config{
-		Version: "test", Engine: r.engine, BodyLimit: 64 << 10,
+		Version: "test", Engine: r.engine, Reports: r.engine, BodyLimit: 64 << 10,
 		Targets: []Target{{Info: chain.Target{Name: "main", Family: chain.FISCO3, ChainID: "chain0", Group: "group0"}, Chain: r.chain,
 			Nodes: r.nodes}},
 		Logger: slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),

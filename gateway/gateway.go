@@ -30,6 +30,7 @@ const fullBodies = 2
 type Config struct {
 	Version     string // of the program, for the OpenAPI document and the metrics
 	Engine      Engine
+	Reports     Reports
 	Targets     []Target
 	Tokens      []Token      // empty asks nobody for a token
 	BodyLimit   int64        // bytes of a JSON body; 0 is DefaultBodyLimit
@@ -44,6 +45,9 @@ func (c Config) Validate() error {
 	var problems []error
 	if c.Engine == nil {
 		problems = append(problems, errors.New("there is no engine"))
+	}
+	if c.Reports == nil {
+		problems = append(problems, errors.New("nothing writes reports"))
 	}
 	if len(c.Targets) == 0 {
 		problems = append(problems, errors.New("there is no target"))

@@ -227,7 +227,7 @@ func TestMetricsTellWhatHappened(t *testing.T) {
 	for _, found := range regexp.MustCompile("`(bcosgate_\\w+)`").FindAllStringSubmatch(string(doc), -1) {
 		require.True(t, inUse[found[1]], "METRICS.md has a name that is not there: %s", found[1])
 	}
-	_, err = New(Config{Engine: r.engine, Targets: []Target{{Info: chain.Target{Name: "x"}, Chain: r.chain, Nodes: r.nodes}}, Metrics: m})
+	_, err = New(Config{Engine: r.engine, Reports: r.engine, Targets: []Target{{Info: chain.Target{Name: "x"}, Chain: r.chain, Nodes: r.nodes}}, Metrics: m})
 	require.ErrorContains(t, err, "another gateway")
 }
 
@@ -475,7 +475,7 @@ func TestServerSaysThatThePortIsTaken(t *testing.T) {
 func TestConfigListsEveryProblem(t *testing.T) {
 	t.Parallel()
 	_, err := New(Config{BodyLimit: -1, Targets: []Target{{}, {Info: chain.Target{Name: "a"}}}})
-	for _, want := range []string{"no engine", "target 0 has no name", `target "a" has no connections`, "negative"} {
+	for _, want := range []string{"no engine", "nothing writes reports", "target 0 has no name", `target "a" has no connections`, "negative"} {
 		require.ErrorContains(t, err, want)
 	}
 }

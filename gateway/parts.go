@@ -5,11 +5,12 @@ import (
 	"io"
 
 	"github.com/bcosgate/bcosgate/batch"
+	"github.com/bcosgate/bcosgate/batch/report"
 	"github.com/bcosgate/bcosgate/batch/rows"
 	"github.com/bcosgate/bcosgate/chain"
 )
 
-// What the gateway needs of the job engine. *batch.Engine has it all.
+// What the gateway needs of the job engine. *batch.Engine has it all but the reports.
 type (
 	// JobRunner makes jobs and moves them on.
 	JobRunner interface {
@@ -25,7 +26,10 @@ type (
 		Jobs(ctx context.Context, f batch.JobFilter) ([]batch.Job, error)
 		Items(ctx context.Context, jobID string, f batch.ItemFilter) ([]batch.Item, error)
 		Progress(ctx context.Context, jobID string) (batch.Progress, error)
-		WriteReport(ctx context.Context, jobID, format string, w io.Writer) error
+	}
+	// Reports writes the reports of jobs. *report.Writer is one.
+	Reports interface {
+		WriteReport(ctx context.Context, jobID string, opt report.Options, w io.Writer) error
 	}
 	// ContractBook knows the contracts that were deployed.
 	ContractBook interface {

@@ -10,6 +10,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humagin"
 
 	"github.com/bcosgate/bcosgate/batch"
+	"github.com/bcosgate/bcosgate/batch/report"
 )
 
 // reportBuffer is what may go wrong without a byte on the wire yet: an error
@@ -17,8 +18,9 @@ import (
 const reportBuffer = 64 << 10
 
 type reportInput struct {
-	ID     string `path:"id" maxLength:"64" doc:"ID of the job"`
-	Format string `query:"format" enum:"csv,ndjson,json" default:"csv" doc:"csv: the columns of the input untouched, then the results; ndjson: a line a row; json: a summary"`
+	ID        string `path:"id" maxLength:"64" doc:"ID of the job"`
+	Format    string `query:"format" enum:"csv,ndjson,json,html,failed,attempts,attempts-csv" default:"csv" doc:"csv: the columns of the input untouched, then the results; ndjson: a line a row; json: a summary with the Merkle root; html: the summary as one page with charts; failed: the rows that failed, as input for another job; attempts, attempts-csv: every signed transaction, as NDJSON or CSV"`
+	Delimiter string `query:"delimiter" maxLength:"9" doc:"What stands between the cells of failed: one character, or comma, semicolon, tab; left out: a comma"`
 }
 
 func reportRoute() route {
@@ -32,7 +34,7 @@ func reportRoute() route {
 				Description: "The report, with a file name",
 				Headers:     map[string]*huma.Param{"Content-Disposition": {Description: "A name for the file", Schema: &huma.Schema{Type: huma.TypeString}}},
 				Content: map[string]*huma.MediaType{
-					"text/csv": text, "application/x-ndjson": text, "application/json": {Schema: &huma.Schema{Type: huma.TypeObject}},
+					"text/csv": text, "application/x-ndjson": text, "text/html": text, "application/json": {Schema: &huma.Schema{Type: huma.TypeObject}},
 				},
 			}},
 		},
@@ -47,17 +49,14 @@ func (g *Gateway) report(ctx context.Context, in *reportInput) (*huma.StreamResp
 	if err != nil {
 		return nil, err
 	}
-	contentType, ext := "text/csv; charset=utf-8", "csv"
-	switch in.Format {
-	case batch.ReportNDJSON:
-		contentType, ext = "application/x-ndjson", "ndjson"
-	case batch.ReportJSON:
-		contentType, ext = "application/json", "json"
+	options := report.Options{Format: report.Format(in.Format)}
+	if options.Delimiter, err = comma(in.Delimiter); err != nil {
+		return nil, err
 	}
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
-		first := &headerOnce{ctx: hc, contentType: contentType, file: fmt.Sprintf("job-%s.%s", job.ID, ext)}
+		first := &headerOnce{ctx: hc, contentType: options.Format.ContentType(job), file: reportFile(job, options.Format)}
 		w := bufio.NewWriterSize(first, reportBuffer)
-		err := g.cfg.Engine.WriteReport(ctx, job.ID, in.Format, w)
+		err := g.cfg.Reports.WriteReport(ctx, job.ID, options, w)
 		if err == nil {
 			err = w.Flush()
 		}
@@ -73,6 +72,18 @@ func (g *Gateway) report(ctx context.Context, in *reportInput) (*huma.StreamResp
 		}
 		g.abort(humagin.Unwrap(hc), g.problemOf(err))
 	}}, nil
+}
+
+// reportFile is the name that a report is saved under.
+func reportFile(job batch.Job, f report.Format) string {
+	part := ""
+	switch f {
+	case report.Failed:
+		part = ".failed"
+	case report.Attempts, report.AttemptsCSV:
+		part = ".attempts"
+	}
+	return fmt.Sprintf("job-%s%s.%s", job.ID, part, f.Extension(job))
 }
 
 // headerOnce sends the headers of a report with its first byte.

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/bcosgate/bcosgate/batch/report"
 )
 
 func TestStreamedRowsAreReadAsTheyCome(t *testing.T) {
@@ -142,13 +144,28 @@ func TestReportsHaveTypeAndName(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.do("POST", "/v1/jobs", evidenceJob+`}`)
-	for format, contentType := range map[string]string{"csv": "text/csv; charset=utf-8", "ndjson": "application/x-ndjson", "json": "application/json"} {
-		a := r.do("GET", "/v1/jobs/job1/report?format="+format, "")
+	for format, want := range map[report.Format][2]string{
+		report.CSV:         {"text/csv; charset=utf-8", "csv"},
+		report.NDJSON:      {"application/x-ndjson", "ndjson"},
+		report.JSON:        {"application/json", "json"},
+		report.HTML:        {"text/html; charset=utf-8", "html"},
+		report.Failed:      {"application/x-ndjson", "failed.ndjson"}, // as this job's input, which has no header
+		report.Attempts:    {"application/x-ndjson", "attempts.ndjson"},
+		report.AttemptsCSV: {"text/csv; charset=utf-8", "attempts.csv"},
+	} {
+		a := r.do("GET", "/v1/jobs/job1/report?format="+string(format), "")
 		require.Equal(t, http.StatusOK, a.status)
-		require.Equal(t, contentType, a.header.Get("Content-Type"))
-		require.Equal(t, `attachment; filename="job-job1.`+format+`"`, a.header.Get("Content-Disposition"))
-		require.Equal(t, format+" of job1\n", string(a.body))
+		require.Equal(t, want[0], a.header.Get("Content-Type"))
+		require.Equal(t, `attachment; filename="job-job1.`+want[1]+`"`, a.header.Get("Content-Disposition"))
+		require.Equal(t, string(format)+" of job1\n", string(a.body))
 	}
+	for _, format := range report.Formats {
+		require.Equal(t, http.StatusOK, r.do("GET", "/v1/jobs/job1/report?format="+string(format), "").status, format)
+	}
+	a := r.do("GET", "/v1/jobs/job1/report?format=failed&delimiter=semicolon", "")
+	require.Equal(t, "failed of job1\n", string(a.body))
+	require.Equal(t, ';', r.engine.reported.Delimiter)
+	r.problem(r.do("GET", "/v1/jobs/job1/report?format=failed&delimiter=none", ""), http.StatusUnprocessableEntity, "invalid_request")
 }
 
 func TestReportThatFails(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 
 	"github.com/bcosgate/bcosgate/batch"
+	"github.com/bcosgate/bcosgate/batch/report"
 	"github.com/bcosgate/bcosgate/batch/rows"
 	"github.com/bcosgate/bcosgate/configs"
 	"github.com/bcosgate/bcosgate/internal/assemble"
@@ -28,6 +29,7 @@ const (
 // embedded is the job engine inside of this process, on one target.
 type embedded struct {
 	*batch.Engine
+	*report.Writer
 	store   *batch.Store
 	targets []assemble.Target // one
 	stopped bool
@@ -110,7 +112,7 @@ func (e *embedded) start(ctx context.Context, a *app) (err error) {
 	if err := engine.Start(ctx); err != nil {
 		return err
 	}
-	e.Engine = engine
+	e.Engine, e.Writer = engine, report.NewWriter(e.store)
 	return nil
 }
 

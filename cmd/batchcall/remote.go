@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/bcosgate/bcosgate/batch"
+	"github.com/bcosgate/bcosgate/batch/report"
 	"github.com/bcosgate/bcosgate/certs"
 	"github.com/bcosgate/bcosgate/gateway/client"
 )
@@ -167,8 +168,8 @@ func (r *remote) Progress(ctx context.Context, jobID string) (batch.Progress, er
 	return p, nil
 }
 
-func (r *remote) WriteReport(ctx context.Context, jobID, format string, w io.Writer) error {
-	return r.Report(ctx, jobID, format, w)
+func (r *remote) WriteReport(ctx context.Context, jobID string, opt report.Options, w io.Writer) error {
+	return r.Report(ctx, jobID, opt, w)
 }
 
 // Call passes the arguments on as texts, which the gateway reads as this program would.

@@ -24,6 +24,7 @@ type runOptions struct {
 	key      string
 	anew     bool
 	report   string
+	failed   string
 }
 
 func (a *app) runCommand() *cobra.Command {
@@ -44,6 +45,9 @@ The same command run again finds the same job: one that was interrupted goes on,
 one that is done is only shown. Target, contract address, function, signer and
 the bytes of the file decide what is the same; --new asks for another job.
 
+Rows that failed are written beside the input (rows.csv: rows.failed.csv) with
+the same columns: mend them and run that file.
+
 An interrupt (Ctrl-C) settles what is in flight and prints how to go on. With
 --gateway the job goes on in the gateway.
 
@@ -63,7 +67,8 @@ An interrupt (Ctrl-C) settles what is in flight and prints how to go on. With
 	f.Float64Var(&o.rate, "rate", 0, "most transactions a second (default: the target's limit)")
 	f.IntVar(&o.inFlight, "in-flight", 0, "most transactions in flight (default: the target's limit)")
 	f.StringVar(&o.name, "name", "", "free `text` to find the job by")
-	f.StringVar(&o.report, "report", "", "write the report to this `file` when the job is done (.csv, .ndjson or .json; - for standard output as CSV)")
+	f.StringVar(&o.report, "report", "", "write the report to this `file` when the job is done (.csv, .ndjson, .json or .html; - for standard output as CSV)")
+	f.StringVar(&o.failed, "failed", "", "write the rows that failed to this `file` (default: FILE.failed.csv beside the input, unless it is there already)")
 	f.StringVar(&o.key, "idempotency-key", "", "`key` that finds the job again, instead of one made of what is called and the file")
 	f.BoolVar(&o.anew, "new", false, "make another job, even if the same file was run before")
 	f.StringVar(&o.input.format, "format", "", "csv or ndjson (default: by the file's name, else its content)")
@@ -141,7 +146,7 @@ func (a *app) run(ctx context.Context, o runOptions) (err error) {
 	if err != nil && !errors.Is(err, errStands) {
 		return err
 	}
-	return a.hand(ctx, s, job, err, o.report)
+	return a.hand(ctx, s, job, err, o, in)
 }
 
 // runKey is the idempotency key of a run that was not given one.
@@ -229,27 +234,29 @@ func (a *app) beginFailed(ctx context.Context, err error, o runOptions, job batc
 	return err
 }
 
-// hand writes the report and the summary of a job, and gives its exit code.
-func (a *app) hand(ctx context.Context, s jobReader, job batch.Job, stands error, report string) error {
-	if report == "" {
+// hand writes the report, the failed rows and the summary of a job, and gives
+// its exit code.
+func (a *app) hand(ctx context.Context, s jobReader, job batch.Job, stands error, o runOptions, in *input) error {
+	if o.report != "" {
+		format, err := reportFormat("", o.report)
+		if err != nil {
+			return err
+		}
+		if err := a.saveReport(ctx, s, job.ID, format, o.report); err != nil {
+			return err
+		}
+	}
+	if err := a.saveFailed(ctx, s, job, o.failed, in); err != nil {
+		return err
+	}
+	if o.report != "-" {
 		return a.conclude(ctx, s, job, stands)
 	}
-	format, err := reportFormat("", report)
-	if err != nil {
-		return err
+	aside := *a // the summary would get into the report
+	if aside.out = a.err; a.opt.quiet {
+		aside.out = io.Discard
 	}
-	if err := a.writeReport(ctx, s, job.ID, format, report); err != nil {
-		return err
-	}
-	if report == "-" { // the summary would get into the report
-		aside := *a
-		if aside.out = a.err; a.opt.quiet {
-			aside.out = io.Discard
-		}
-		return aside.conclude(ctx, s, job, stands)
-	}
-	a.note("the report is in %s", report)
-	return a.conclude(ctx, s, job, stands)
+	return aside.conclude(ctx, s, job, stands)
 }
 
 // calleeError says more of a contract that has no address.

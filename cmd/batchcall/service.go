@@ -12,6 +12,7 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 
 	"github.com/bcosgate/bcosgate/batch"
+	"github.com/bcosgate/bcosgate/batch/report"
 	"github.com/bcosgate/bcosgate/gateway/client"
 )
 
@@ -21,7 +22,7 @@ type jobReader interface {
 	Jobs(ctx context.Context, f batch.JobFilter) ([]batch.Job, error)
 	Items(ctx context.Context, jobID string, f batch.ItemFilter) ([]batch.Item, error)
 	Progress(ctx context.Context, jobID string) (batch.Progress, error)
-	WriteReport(ctx context.Context, jobID, format string, w io.Writer) error
+	WriteReport(ctx context.Context, jobID string, opt report.Options, w io.Writer) error
 	// Close frees connections and files.
 	Close() error
 }
@@ -92,7 +93,10 @@ func (a *app) openCaller(ctx context.Context) (caller, error) {
 }
 
 // storeReader reads a store that another process may own.
-type storeReader struct{ *batch.Store }
+type storeReader struct {
+	*batch.Store
+	*report.Writer
+}
 
 func (a *app) openStore(ctx context.Context) (*storeReader, error) {
 	if _, err := os.Stat(a.opt.store); errors.Is(err, fs.ErrNotExist) {
@@ -102,7 +106,7 @@ func (a *app) openStore(ctx context.Context) (*storeReader, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &storeReader{store}, nil
+	return &storeReader{store, report.NewWriter(store)}, nil
 }
 
 // Progress has what the store knows; rates are known only where the job runs.

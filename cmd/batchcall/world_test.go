@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bcosgate/bcosgate/batch"
+	"github.com/bcosgate/bcosgate/batch/report"
 	"github.com/bcosgate/bcosgate/certs"
 	"github.com/bcosgate/bcosgate/configs"
 	"github.com/bcosgate/bcosgate/devchain"
@@ -68,7 +69,7 @@ func (w *world) gateway(t *testing.T, token string) (plain, secured *httptest.Se
 	t.Cleanup(func() { stopping(engine.Stop) })
 
 	handler, err := gateway.New(gateway.Config{
-		Version: "test", Engine: engine, Logger: log,
+		Version: "test", Engine: engine, Reports: report.NewWriter(store), Logger: log,
 		Targets: []gateway.Target{{Info: targets[0].Info, Chain: targets[0].Guard, Nodes: noNodes{}}},
 		Tokens:  []gateway.Token{gateway.NewToken("test", token)},
 	})

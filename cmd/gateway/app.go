@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/bcosgate/bcosgate/batch"
+	"github.com/bcosgate/bcosgate/batch/report"
 	"github.com/bcosgate/bcosgate/configs"
 	"github.com/bcosgate/bcosgate/gateway"
 	"github.com/bcosgate/bcosgate/internal/assemble"
@@ -96,7 +97,7 @@ func (a *App) start(ctx context.Context) error {
 		return err
 	}
 	a.api, err = gateway.New(gateway.Config{
-		Version: buildinfo.Read().Version, Engine: engine, Targets: apiTargets(targets), Tokens: tokens, Metrics: metrics, Logger: a.log,
+		Version: buildinfo.Read().Version, Engine: engine, Reports: report.NewWriter(store), Targets: apiTargets(targets), Tokens: tokens, Metrics: metrics, Logger: a.log,
 		BodyLimit: int64(a.cfg.HTTP.BodyLimit), RowsLimit: int64(a.cfg.HTTP.RowsLimit),
 	})
 	if err != nil {

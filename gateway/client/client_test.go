@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bcosgate/bcosgate/batch"
+	"github.com/bcosgate/bcosgate/batch/report"
 )
 
 // gatewayStub serves h and gives a client of it that repeats quickly.
@@ -98,7 +99,7 @@ func TestOnlySafeRequestsAreRepeated(t *testing.T) {
 		"job":       {func(ctx context.Context, c *Client) error { _, err := c.Job(ctx, "j"); return err }, 3},
 		"jobs":      {func(ctx context.Context, c *Client) error { _, err := c.Jobs(ctx, JobFilter{}); return err }, 3},
 		"job rows":  {func(ctx context.Context, c *Client) error { _, err := c.Rows(ctx, "j", RowFilter{}); return err }, 3},
-		"report":    {func(ctx context.Context, c *Client) error { return c.Report(ctx, "j", "csv", io.Discard) }, 3},
+		"report":    {func(ctx context.Context, c *Client) error { return c.Report(ctx, "j", report.Options{}, io.Discard) }, 3},
 		"call":      {func(ctx context.Context, c *Client) error { _, err := c.Call(ctx, CallRequest{}); return err }, 3},
 		"contracts": {func(ctx context.Context, c *Client) error { _, err := c.Contracts(ctx, ""); return err }, 3},
 		"chains":    {func(ctx context.Context, c *Client) error { _, err := c.Chains(ctx); return err }, 3},
@@ -358,7 +359,7 @@ func TestReportIsNotBegunTwice(t *testing.T) {
 	t.Parallel()
 	var asked atomic.Int64
 	c := gatewayStub(t, func(w http.ResponseWriter, r *http.Request) {
-		require.Equal(t, "/v1/jobs/j/report?format=ndjson", r.URL.String())
+		require.Equal(t, "/v1/jobs/j/report?delimiter=%3B&format=ndjson", r.URL.String())
 		switch asked.Add(1) {
 		case 1:
 			panic(http.ErrAbortHandler)
@@ -370,7 +371,7 @@ func TestReportIsNotBegunTwice(t *testing.T) {
 	})
 	c.transport.DisableKeepAlives = true
 	var out bytes.Buffer
-	require.Error(t, c.Report(t.Context(), "j", "ndjson", &out))
+	require.Error(t, c.Report(t.Context(), "j", report.Options{Format: report.NDJSON, Delimiter: ';'}, &out))
 	require.Equal(t, "half a", out.String())
 	require.EqualValues(t, 2, asked.Load())
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 
 	"github.com/bcosgate/bcosgate/batch"
+	"github.com/bcosgate/bcosgate/batch/report"
 )
 
 // JobRequest asks for a job: many calls of one function of one contract.
@@ -195,12 +196,15 @@ func (c *Client) Rows(ctx context.Context, jobID string, f RowFilter) (RowPage, 
 	return page, err
 }
 
-// Report writes the report of a job to w as "csv", "ndjson" or "json". It is
-// asked for again after a failure only as long as nothing was written.
-func (c *Client) Report(ctx context.Context, jobID, format string, w io.Writer) error {
-	r := request{
-		method: http.MethodGet, path: jobPath(jobID, "report"), query: url.Values{"format": {format}}, repeat: true,
+// Report writes a report of a job to w. It is asked for again after a failure
+// only as long as nothing was written.
+func (c *Client) Report(ctx context.Context, jobID string, opt report.Options, w io.Writer) error {
+	query := url.Values{}
+	setIf(query, "format", string(opt.Format))
+	if opt.Delimiter != 0 {
+		query.Set("delimiter", string(opt.Delimiter))
 	}
+	r := request{method: http.MethodGet, path: jobPath(jobID, "report"), query: query, repeat: true}
 	return c.do(ctx, r, func(res *http.Response) error {
 		written, err := io.Copy(w, res.Body)
 		if err != nil && written > 0 {

@@ -39,8 +39,9 @@ var mayImport = map[string][]string{
 	"contracts":          {"chain", "internal/exactjson"},
 	"batch":              {"chain", "contracts"},
 	"batch/rows":         {"internal/exactjson"},
-	"gateway":            {"chain", "contracts", "batch", "batch/rows", "internal/exactjson"},
-	"gateway/client":     {"chain", "batch", "batch/rows"},
+	"batch/report":       {"batch"},
+	"gateway":            {"chain", "contracts", "batch", "batch/report", "batch/rows", "internal/exactjson"},
+	"gateway/client":     {"chain", "batch", "batch/report", "batch/rows"},
 	"certs":              {},
 	"configs":            {},
 	// The development node, its tests included, hence internal/golden and certs.

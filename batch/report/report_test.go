@@ -66,7 +66,7 @@ func newJob(columns []string, rows []json.RawMessage) *fakeSource {
 	started, finished := began.Add(time.Second), began.Add(time.Hour)
 	s := &fakeSource{first: began.Add(2 * time.Second)}
 	s.job = batch.Job{ID: "0198c0de", State: batch.JobDone, Columns: columns, Rows: int64(len(rows)), InputSHA256: strings.Repeat("ab", 32),
-		Spec: batch.Spec{Target: "court", Account: "clerk", Contract: "Evidence", Function: "save(bytes32,string)"},
+		Spec:    batch.Spec{Target: "court", Account: "clerk", Contract: "Evidence", Function: "save(bytes32,string)"},
 		Created: began, Started: &started, Finished: &finished}
 	for i, row := range rows {
 		n := int64(i + 1)

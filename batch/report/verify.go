@@ -1,6 +1,8 @@
 package report
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"encoding/hex"
 	"encoding/json"
@@ -137,34 +139,49 @@ func (v *verifier) readCSV(ctx context.Context, r io.Reader, _ []string) error {
 func (v *verifier) readNDJSON(ctx context.Context, r io.Reader, columns []string) error {
 	l := newLines(columns)
 	v.tree.add("", l.header())
-	in := json.NewDecoder(r)
-	for ; ; v.Rows++ {
+	in := bufio.NewScanner(r)
+	in.Buffer(nil, maxLine)
+	for in.Scan() {
 		if v.Rows%1024 == 0 && ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		var e entry
-		row := v.Rows + 1
-		v.at = row
-		err := in.Decode(&e)
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return &syntaxError{"is no line of a report: " + err.Error()}
-		}
-		e.Result.Item.Row, e.Result.Item.Input = e.Row, e.Input
-		cells, err := l.line(e.Result.Item)
-		switch {
-		case err != nil:
-			v.problem(row, "%v", err)
-			v.tree.add("", nil) // no row has this leaf
+		if len(bytes.TrimSpace(in.Bytes())) == 0 {
 			continue
-		case e.Row != row:
-			v.problem(row, "says that it is row %d", e.Row)
 		}
-		v.tree.add(l.key(row, cells), cells)
-		v.check(row, cells[l.width:])
+		v.Rows++
+		v.at = v.Rows
+		if cells := v.entry(l, in.Bytes()); cells != nil {
+			v.tree.add(l.key(v.Rows, cells), cells)
+			v.check(v.Rows, cells[l.width:])
+		} else {
+			v.tree.add("", nil) // no row has this leaf
+		}
 	}
+	if errors.Is(in.Err(), bufio.ErrTooLong) {
+		v.at++
+		return errTooLong
+	}
+	return in.Err()
+}
+
+// entry gives the cells of a line of an NDJSON report, nil when it is none.
+func (v *verifier) entry(l *lines, line []byte) []string {
+	var e entry
+	if err := json.Unmarshal(line, &e); err != nil {
+		v.problem(v.at, "is no line of a report: %v", err)
+		return nil
+	}
+	it := e.Result.Item
+	it.Row, it.Input = e.Row, e.Input
+	cells, err := l.line(it)
+	if err != nil {
+		v.problem(v.at, "%v", err)
+		return nil
+	}
+	if e.Row != v.at {
+		v.problem(v.at, "says that it is row %d", e.Row)
+	}
+	return cells
 }
 
 // check finds what cannot be true of a row, whatever the root says.

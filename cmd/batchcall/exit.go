@@ -32,7 +32,7 @@ const exitHelp = `Exit codes:
   3    stopped by the error budget (no command sets one yet)
   4    rows are left whose outcome is not known
   5    no node, or no gateway, can be reached
-  6    reconcile found a difference (no command reconciles yet)
+  6    a report is not the one that was written (verify-report); no command reconciles yet
   130  interrupted; batchcall resume goes on`
 
 // errInterrupted is the cause of a context that a signal ended.

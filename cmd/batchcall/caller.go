@@ -32,6 +32,11 @@ func (a *app) openChain(ctx context.Context) (*localCaller, error) {
 	if err != nil {
 		return nil, err
 	}
+	return a.callerOver(ctx, targets)
+}
+
+// callerOver reads over the connections of targets, which are closed with it.
+func (a *app) callerOver(ctx context.Context, targets []assemble.Target) (*localCaller, error) {
 	l := &localCaller{targets: targets}
 	if _, err := os.Stat(a.opt.store); err == nil {
 		if l.store, err = batch.OpenStore(ctx, a.opt.store); err != nil {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -68,6 +69,7 @@ func runScripts(t *testing.T, dir string, more func(*testscript.Env)) {
 			"rows":       writeRows,
 			"waitstate":  waitState,
 			"waitremote": waitRemote,
+			"waitcount":  waitCount,
 			"watch":      watch,
 			"jobid":      jobID,
 			"address":    address,
@@ -147,6 +149,23 @@ func waitState(ts *testscript.TestScript, _ bool, args []string) {
 			return c.Submitted+c.Unknown >= want, nil
 		}
 		return false, fmt.Errorf("state %q", args[0])
+	}))
+}
+
+// waitcount N waits until the chain says that Evidence has saved at least N digests.
+func waitCount(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	ts.Check(waiting(ctx, func() (bool, error) {
+		err := ts.Exec("batchcall", "call", "--contract", "Evidence", "--fn", "count", "--node", ts.Getenv("NODE"), "--certs", ts.Getenv("CERTS"), "-o", "csv")
+		if err != nil {
+			return false, err
+		}
+		lines := strings.Fields(ts.ReadFile("stdout"))
+		count, err := strconv.Atoi(strings.TrimPrefix(lines[len(lines)-1], ",uint256,"))
+		return count >= want, err
 	}))
 }
 

@@ -62,6 +62,8 @@ var mayImport = map[string][]string{
 	"devchain/conformance": {"devchain/...", "internal/golden"},
 	"internal":             {"chain/...", "contracts", "batch/...", "gateway/...", "certs", "configs"},
 	"internal/arch":        {},
+	"internal/chart":       {},
+	"internal/loadgen":     {"chain", "contracts", "internal/buildinfo", "internal/chart"},
 	"internal/discovery":   {},
 	"internal/testkit":     {"certs", "devchain", "devchain/rpc", "devchain/suite"}, // for tests only
 	"cmd":                  {"chain/...", "contracts", "batch/...", "gateway/...", "certs", "configs", "internal/..."},

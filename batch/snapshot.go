@@ -58,9 +58,9 @@ func (s *Snapshot) Items(ctx context.Context, f func(TimedItem) error) error {
 	}
 	defer rows.Close()
 	var attempted, settled sql.NullInt64
-	with := alsoScan{rows, []any{&attempted, &settled}}
+	scan := newItemScan(&attempted, &settled)
 	for rows.Next() {
-		it, err := scanItem(with)
+		it, err := scan.item(rows)
 		if err != nil {
 			return err
 		}
@@ -135,11 +135,3 @@ func millisOrZero(ms sql.NullInt64) time.Time {
 	}
 	return millis(ms.Int64)
 }
-
-// alsoScan reads more columns behind those that are asked for.
-type alsoScan struct {
-	scanner
-	more []any
-}
-
-func (s alsoScan) Scan(dest ...any) error { return s.scanner.Scan(append(dest, s.more...)...) }

@@ -2,11 +2,17 @@ package batch
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"testing"
+	"time"
 
+	"github.com/ethereum/go-ethereum/common"
 	"github.com/stretchr/testify/require"
+
+	"github.com/bcosgate/bcosgate/chain"
 )
 
 func TestSnapshotsHaveWhatTheStoreKnows(t *testing.T) {
@@ -69,4 +75,42 @@ func TestSnapshotsAreOneMoment(t *testing.T) {
 			return nil
 		}))
 	}
+}
+
+// BenchmarkSnapshot measures how fast the rows of a finished job are read, which
+// bounds every report.
+func BenchmarkSnapshot(b *testing.B) {
+	const rows = 100_000
+	s, err := OpenStore(context.Background(), filepath.Join(b.TempDir(), "store.db"))
+	require.NoError(b, err)
+	defer s.Close()
+	rec, _, err := s.insertJob(record{Job: Job{ID: "bench", State: JobRunning, Created: time.Now()}})
+	require.NoError(b, err)
+	receipt := &chain.Receipt{BlockNumber: 7, StatusName: "None", GasUsed: 21000, Output: make([]byte, 32)}
+	now := time.Now()
+	for row := int64(1); row <= rows; {
+		var items []newItem
+		var attempts, outcomes []write
+		for range 500 {
+			items = append(items, newItem{row: row, recipient: make([]byte, 20), input: make([]byte, 100),
+				source: json.RawMessage(fmt.Sprintf(`["0x%064x","text %d"]`, row, row))})
+			id := itemID(rec.seq, row)
+			attempts = append(attempts, write{job: rec.seq, item: id, from: ItemQueued, to: ItemSubmitted,
+				attempt: &attempt{number: 1, hash: common.BigToHash(common.Big1), nonce: "7", limit: 510, created: now}})
+			outcomes = append(outcomes, write{job: rec.seq, item: id, from: ItemSubmitted, to: ItemConfirmed,
+				outcome: &outcome{state: ItemConfirmed, attempts: 1, landed: 1, receipt: receipt, settled: now}})
+			row++
+		}
+		_, err := s.insertItems(rec.seq, items)
+		require.NoError(b, err)
+		require.NoError(b, s.writeGroup(attempts))
+		require.NoError(b, s.writeGroup(outcomes))
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		require.NoError(b, s.Snapshot(context.Background(), "bench", func(snap *Snapshot) error {
+			return snap.Items(context.Background(), func(TimedItem) error { return nil })
+		}))
+	}
+	b.ReportMetric(rows*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
 }

@@ -1,9 +1,9 @@
 package batch
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -122,36 +122,43 @@ const itemTables = ` FROM items i LEFT JOIN outcomes o ON o.item = i.id
 	LEFT JOIN attempts a ON a.item = i.id AND a.number =
 		coalesce(o.landed, (SELECT max(number) FROM attempts WHERE item = i.id))`
 
-func scanItem(row scanner) (Item, error) {
-	var (
-		it                                               Item
-		id                                               int64
-		source                                           string
-		recipient, output, contract, hash                []byte
-		ref, name, kind, text, lastKind, lastText        sql.NullString
-		attempts, block, status, gas, latency, lastTried sql.NullInt64
-	)
-	err := row.Scan(&id, &ref, &recipient, &source, &it.State, &attempts, &block, &status, &name, &gas, &output, &contract,
-		&kind, &text, &latency, &hash, &lastTried, &lastKind, &lastText)
-	if err != nil {
+// itemScan reads items, one after the other, without new memory for what is
+// only looked at.
+type itemScan struct {
+	id                                               int64
+	source, state, recipient, output, contract, hash sql.RawBytes
+	ref, name, kind, text, lastKind, lastText        sql.NullString
+	attempts, block, status, gas, latency, lastTried sql.NullInt64
+	dest                                             []any
+}
+
+// newItemScan reads itemColumns, and behind them what goes into more.
+func newItemScan(more ...any) *itemScan {
+	s := &itemScan{}
+	s.dest = append([]any{&s.id, &s.ref, &s.recipient, &s.source, &s.state, &s.attempts, &s.block, &s.status, &s.name, &s.gas, &s.output,
+		&s.contract, &s.kind, &s.text, &s.latency, &s.hash, &s.lastTried, &s.lastKind, &s.lastText}, more...)
+	return s
+}
+
+func (s *itemScan) item(rows *sql.Rows) (Item, error) {
+	if err := rows.Scan(s.dest...); err != nil {
 		return Item{}, err
 	}
-	it.Row, it.ID, it.Input = rowOf(id), ref.String, json.RawMessage(source)
-	it.To, it.Contract = addressOrNil(recipient), addressOrNil(contract)
-	it.Attempts = int(max(attempts.Int64, lastTried.Int64))
-	it.Block, it.GasUsed, it.LatencyMS, it.StatusName = uint64(block.Int64), uint64(gas.Int64), latency.Int64, name.String
-	it.ErrorKind, it.Error = kind.String, text.String
+	it := Item{Row: rowOf(s.id), ID: s.ref.String, State: ItemState(s.state), Input: bytes.Clone(s.source),
+		To: addressOrNil(s.recipient), Contract: addressOrNil(s.contract), Attempts: int(max(s.attempts.Int64, s.lastTried.Int64)),
+		Block: uint64(s.block.Int64), GasUsed: uint64(s.gas.Int64), LatencyMS: s.latency.Int64, StatusName: s.name.String,
+		ErrorKind: s.kind.String, Error: s.text.String}
 	if it.State == ItemUnknown {
-		it.ErrorKind, it.Error = lastKind.String, lastText.String
+		it.ErrorKind, it.Error = s.lastKind.String, s.lastText.String
 	}
-	if hash != nil {
-		h := common.BytesToHash(hash)
+	if s.hash != nil {
+		h := common.BytesToHash(s.hash)
 		it.TxHash = &h
 	}
-	if status.Valid {
-		n := int(status.Int64)
+	if s.status.Valid {
+		n := int(s.status.Int64)
 		it.Status = &n
-		it.Output = hexutil.Encode(output)
+		it.Output = hexutil.Encode(s.output)
 	}
 	return it, nil
 }
@@ -185,8 +192,9 @@ func (s *Store) Items(ctx context.Context, jobID string, f ItemFilter) ([]Item, 
 	}
 	defer rows.Close()
 	list := []Item{}
+	scan := newItemScan()
 	for rows.Next() {
-		it, err := scanItem(rows)
+		it, err := scan.item(rows)
 		if err != nil {
 			return nil, fmt.Errorf("list items: %w", err)
 		}

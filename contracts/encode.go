@@ -286,6 +286,8 @@ func show(value any) string {
 		return cut(v.String())
 	case *big.Int:
 		return cut(v.String())
+	case []byte:
+		return cut(hexText(v))
 	}
 	text, err := json.Marshal(value)
 	if err != nil {

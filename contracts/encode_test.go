@@ -121,8 +121,13 @@ func TestEncodeRefuses(t *testing.T) {
 		value any
 		want  string
 	}{
-		"exponent":              {"uint256", "1.23E+18", `argument v (uint256): "1.23E+18" has an exponent: write all its digits (digits may be lost already, look at the source)`},
-		"exponent in JSON":      {"uint256", json.Number("1e18"), `argument v (uint256): 1e18 has an exponent: write all its digits (digits may be lost already, look at the source)`},
+		"exponent":              {"uint256", "1.23E+18", `argument v (uint256): "1.23E+18" has an exponent: a spreadsheet or a program has rounded it; take all its digits from the source`},
+		"exponent in JSON":      {"uint256", json.Number("1e18"), `argument v (uint256): 1e18 has an exponent: a spreadsheet or a program has rounded it; take all its digits from the source`},
+		"exponent with a comma": {"uint256", "1,23E+18", `argument v (uint256): "1,23E+18" has an exponent: a spreadsheet or a program has rounded it; take all its digits from the source`},
+		"bytes as a number":     {"int256", []byte{1}, `argument v (int256): 0x01 is not a number`},
+		"bytes as a text":       {"string", []byte("ab"), `argument v (string): 0x6162 is not a text: write it in quotes`},
+		"bytes too long":        {"bytes2", []byte{1, 2, 3}, `argument v (bytes2): 0x010203 is too long: it has 6 hex digits (3 bytes), bytes2 has exactly 4`},
+		"bytes too many":        {"uint8", []byte{1, 2}, `argument v (uint8): 0x0102 is too large for uint8: 255 is the most`},
 		"huge exponent":         {"uint256", "1e999999999", `has an exponent`},
 		"decimals":              {"uint256", "1.5", `"1.5" has decimals, but only whole numbers can be sent`},
 		"decimals of zero":      {"uint256", json.Number("1.0"), `1.0 has decimals`},

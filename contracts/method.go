@@ -101,7 +101,7 @@ func (m *Method) ForGM() *Method {
 // of SM3 for a method of ForGM) and the arguments, for a constructor the
 // arguments only. values are the arguments in their order, each a JSON value
 // (string, json.Number, float64 where it is exact, bool, []any, map[string]any)
-// or the text of a CSV cell.
+// or the text of a CSV cell; []byte stands for its hex.
 //
 //   - Integers: decimal, or hex behind 0x; nothing is rounded or cut.
 //   - Addresses: 40 hex digits, 0x may be left out; mixed case must have the

@@ -34,6 +34,11 @@ func integerValue(t *abiType, value any) (*big.Int, *ArgError) {
 		text = v
 	case json.Number:
 		text = v.String()
+	case []byte:
+		if t.kind == kindInt {
+			return nil, refuse(t, value, "is not a number")
+		}
+		text = hexText(v)
 	case float64:
 		// Beyond 2^53 a float64 is perhaps not what the user wrote.
 		if v != math.Trunc(v) || math.Abs(v) > 1<<53 {
@@ -125,11 +130,12 @@ func notInteger(text string) string {
 	case strings.HasPrefix(text, "-0x") || strings.HasPrefix(text, "-0X"):
 		return "is negative hex: write it in decimal"
 	}
-	if _, err := strconv.ParseFloat(text, 64); err == nil || errors.Is(err, strconv.ErrRange) {
+	// In many countries a spreadsheet writes 1,23E+18.
+	if _, err := strconv.ParseFloat(strings.Replace(text, ",", ".", 1), 64); err == nil || errors.Is(err, strconv.ErrRange) {
 		if strings.ContainsAny(text, "eE") {
-			return "has an exponent: write all its digits (digits may be lost already, look at the source)"
+			return "has an exponent: a spreadsheet or a program has rounded it; take all its digits from the source"
 		}
-		if strings.Contains(text, ".") {
+		if strings.Contains(text, ".") && !strings.Contains(text, ",") {
 			return "has decimals, but only whole numbers can be sent"
 		}
 	}
@@ -158,9 +164,20 @@ func isDigits(s string) bool {
 	return s != ""
 }
 
+// textOrBytes gives a text, or bytes as hex.
+func textOrBytes(value any) (string, bool) {
+	if raw, ok := value.([]byte); ok {
+		return hexText(raw), true
+	}
+	text, ok := value.(string)
+	return text, ok
+}
+
+func hexText(raw []byte) string { return "0x" + hex.EncodeToString(raw) }
+
 // hexValue reads bytesN, bytes or function.
 func hexValue(t *abiType, value any) ([]byte, *ArgError) {
-	text, ok := value.(string)
+	text, ok := textOrBytes(value)
 	if !ok {
 		return nil, refuse(t, value, "is not hex: write 0x and hex digits in quotes")
 	}
@@ -199,7 +216,7 @@ func hexValue(t *abiType, value any) ([]byte, *ArgError) {
 
 // putAddress writes an address and holds its checksum true.
 func putAddress(place []byte, t *abiType, value any) *ArgError {
-	text, ok := value.(string)
+	text, ok := textOrBytes(value)
 	if !ok {
 		return refuse(t, value, "is not an address: write 0x and 40 hex digits in quotes")
 	}

@@ -131,6 +131,7 @@ func (e *fakeEngine) Load(ctx context.Context, id string, r rows.Reader) (batch.
 		return *job, nil
 	}
 	e.hashes[id] = r.SHA256()
+	job.InputSHA256 = fmt.Sprintf("%x", r.SHA256())
 	if len(faults) > 0 {
 		job.State, job.Faults, job.FaultCount = batch.JobInvalid, faults, int64(len(faults))
 		return *job, &batch.InvalidRowsError{JobID: id, Faults: faults, Count: int64(len(faults))}

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/bcosgate/bcosgate/chain"
+	"github.com/bcosgate/bcosgate/gateway/uploads"
 )
 
 // Defaults of Config.
@@ -32,12 +33,13 @@ type Config struct {
 	Engine      Engine
 	Reports     Reports
 	Targets     []Target
-	Tokens      []Token      // empty asks nobody for a token
-	BodyLimit   int64        // bytes of a JSON body; 0 is DefaultBodyLimit
-	RowsLimit   int64        // bytes of streamed rows; 0 is no limit, because rows need no memory
-	MaxRequests int          // requests at once, more get 429; 0 is DefaultMaxRequests
-	Metrics     *Metrics     // nil makes its own
-	Logger      *slog.Logger // nil logs nothing
+	Tokens      []Token        // empty asks nobody for a token
+	BodyLimit   int64          // bytes of a JSON body; 0 is DefaultBodyLimit
+	RowsLimit   int64          // bytes of streamed rows, packed and unpacked; 0 is no limit, because rows need no memory
+	Uploads     *uploads.Store // nil takes rows in one request only, and no Parquet
+	MaxRequests int            // requests at once, more get 429; 0 is DefaultMaxRequests
+	Metrics     *Metrics       // nil makes its own
+	Logger      *slog.Logger   // nil logs nothing
 }
 
 // Validate lists every problem of the configuration.

@@ -34,8 +34,9 @@ type Problem struct {
 	FaultCount int64            `json:"faultCount,omitempty" doc:"How many faults the rows have"`
 	Attempts   []CallAttempt    `json:"attempts,omitempty" doc:"What was tried for a call that failed"`
 
-	retryAfter time.Duration
-	cause      error // logged, never sent
+	retryAfter   time.Duration
+	uploadOffset *int64 // how many bytes of an upload are stored
+	cause        error  // logged, never sent
 }
 
 // ProblemError names one member of the request and says what is wrong with it.
@@ -57,11 +58,14 @@ func (p *Problem) GetStatus() int { return p.Status }
 func (p *Problem) ContentType(string) string { return problemType }
 
 // GetHeaders has Retry-After in whole seconds, rounded up, where the problem
-// says when to come back.
+// says when to come back, and Upload-Offset where it says from where to go on.
 func (p *Problem) GetHeaders() http.Header {
 	h := http.Header{}
 	if p.retryAfter > 0 {
 		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(p.retryAfter.Seconds()))))
+	}
+	if p.uploadOffset != nil {
+		h.Set("Upload-Offset", strconv.FormatInt(*p.uploadOffset, 10))
 	}
 	return h
 }

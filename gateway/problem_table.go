@@ -47,6 +47,9 @@ func (g *Gateway) problemOf(err error) *Problem {
 	if e, ok := errors.AsType[*bodyError](err); ok {
 		return bodyProblem(e)
 	}
+	if p := uploadProblem(err); p != nil {
+		return p
+	}
 	return sentinelProblem(err)
 }
 

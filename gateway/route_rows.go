@@ -6,6 +6,8 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"os"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -15,12 +17,15 @@ import (
 	"github.com/bcosgate/bcosgate/batch/rows"
 )
 
+// parquetType is the registered media type of Parquet.
+const parquetType = "application/vnd.apache.parquet"
+
 type loadRowsInput struct {
 	ID          string `path:"id" maxLength:"64" doc:"ID of the job"`
 	ContentType string `header:"Content-Type" hidden:"true"` // the request body says which there are
 	Start       bool   `query:"start" default:"true" doc:"Begin to send when the rows are stored"`
 	Delimiter   string `query:"delimiter" maxLength:"9" doc:"What stands between the cells of a CSV: one character, or comma, semicolon, tab; left out: found out"`
-	Encoding    string `query:"encoding" enum:"utf-8,gbk" doc:"Encoding of a CSV; left out: found out"`
+	Encoding    string `query:"encoding" enum:"utf-8,gbk,utf-16" doc:"Encoding of a CSV; left out: found out"`
 
 	body io.Reader
 }
@@ -39,14 +44,16 @@ func loadRowsRoute() route {
 			Summary: "Stream rows into a job",
 			Description: "The body may be of any length and is never held in memory. All rows are checked before anything is sent; " +
 				"one fault refuses all of them. When the upload breaks off, the job is empty as before: send it again. " +
-				"The same bytes again change nothing; other bytes are refused.",
+				"The same bytes again change nothing; other bytes are refused. CSV and NDJSON may be packed with gzip or zstd, which is seen from their first bytes. " +
+				"Where connections break, send large inputs in parts: see PATCH /v1/jobs/{id}/uploads/{sha256}.",
 			RequestBody: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
 				"text/csv": binary, "text/tab-separated-values": binary, "application/x-ndjson": binary, "application/jsonl": binary,
+				parquetType: binary,
 			}},
 		},
 		curl: `curl -T rows.csv -H 'Content-Type: text/csv' http://127.0.0.1:8080/v1/jobs/JOB/rows`,
 		problems: []int{http.StatusBadRequest, http.StatusNotFound, http.StatusRequestTimeout, http.StatusConflict,
-			http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity, http.StatusServiceUnavailable},
+			http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity, http.StatusNotImplemented, http.StatusServiceUnavailable},
 		stream:   true,
 		register: handle((*Gateway).loadRows),
 	}
@@ -64,15 +71,53 @@ func (g *Gateway) loadRows(ctx context.Context, in *loadRowsInput) (*getJobOutpu
 	if g.cfg.RowsLimit > 0 {
 		body = &limitedReader{r: body, left: g.cfg.RowsLimit, limit: g.cfg.RowsLimit}
 	}
-	reader, err := rows.New(format, body, options)
-	if err != nil {
-		return nil, g.about(err, in.ID)
+	var job batch.Job
+	load := func(r io.Reader) error {
+		reader, err := g.openRows(format, r, options)
+		if err == nil {
+			job, err = g.loadAndRun(ctx, in.ID, reader, in.Start)
+		}
+		return err
 	}
-	job, err := g.loadAndRun(ctx, in.ID, reader, in.Start)
+	switch {
+	case format != rows.FormatParquet:
+		err = load(body)
+	case g.cfg.Uploads == nil:
+		err = noUploads()
+	default: // is read from its end
+		err = g.cfg.Uploads.Spool(body, func(f *os.File) error { return load(f) })
+	}
 	if err != nil {
 		return nil, g.about(err, in.ID)
 	}
 	return &getJobOutput{Body: g.withProgress(ctx, job)}, nil
+}
+
+// openRows reads rows in a known format, within the limit.
+func (g *Gateway) openRows(format rows.Format, r io.Reader, options rows.CSVOptions) (rows.Reader, error) {
+	reader, err := rows.New(format, r, options)
+	if packed, ok := reader.(unpacker); err == nil && ok && g.cfg.RowsLimit > 0 {
+		reader = &limitedRows{Reader: reader, unpacked: packed.Unpacked, limit: g.cfg.RowsLimit}
+	}
+	return reader, err
+}
+
+// unpacker is a reader that may give many times the bytes that it takes.
+type unpacker interface{ Unpacked() int64 }
+
+// limitedRows bounds the bytes that are unpacked.
+type limitedRows struct {
+	rows.Reader
+	unpacked func() int64
+	limit    int64
+}
+
+func (l *limitedRows) Next() (rows.Row, error) {
+	row, err := l.Reader.Next()
+	if l.unpacked() > l.limit {
+		return rows.Row{}, &http.MaxBytesError{Limit: l.limit}
+	}
+	return row, err
 }
 
 // limitedReader is like io.LimitReader, but says that there was more.
@@ -109,9 +154,11 @@ func rowFormat(contentType, delimiter, encoding string) (rows.Format, rows.CSVOp
 		format, options.Comma = rows.FormatCSV, '\t'
 	case err == nil && (media == "application/x-ndjson" || media == "application/ndjson" || media == "application/jsonl"):
 		format = rows.FormatNDJSON
+	case err == nil && media == parquetType:
+		format = rows.FormatParquet
 	default:
 		return "", options, newProblem(http.StatusUnsupportedMediaType, "unsupported_media_type",
-			fmt.Sprintf("rows cannot be read from Content-Type %q: send text/csv, text/tab-separated-values, application/x-ndjson or application/jsonl", contentType))
+			fmt.Sprintf("rows cannot be read from Content-Type %q: send text/csv, text/tab-separated-values, application/x-ndjson, application/jsonl or %s", contentType, parquetType))
 	}
 	comma, err := comma(delimiter)
 	if err != nil {
@@ -120,9 +167,9 @@ func rowFormat(contentType, delimiter, encoding string) (rows.Format, rows.CSVOp
 	if comma != 0 {
 		options.Comma = comma
 	}
-	if options.Encoding != "" && options.Encoding != "utf-8" && options.Encoding != "gbk" {
+	if !slices.Contains([]string{"", "utf-8", "gbk", "utf-16"}, options.Encoding) {
 		return "", options, newProblem(http.StatusUnsupportedMediaType, "unsupported_media_type",
-			fmt.Sprintf("rows cannot be read in charset %q: send utf-8 or gbk", options.Encoding))
+			fmt.Sprintf("rows cannot be read in charset %q: send utf-8, gbk or utf-16", options.Encoding))
 	}
 	return format, options, nil
 }

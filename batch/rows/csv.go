@@ -2,7 +2,6 @@ package rows
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,7 +13,7 @@ import (
 // CSVOptions say how a CSV is written. The zero value detects everything.
 type CSVOptions struct {
 	Comma    rune   // one of , ; | and tab; 0 takes the one that the header line has most of
-	Encoding string // "utf-8" or "gbk" (also gb2312, gb18030); "" detects
+	Encoding string // "utf-8", "gbk" (also gb2312, gb18030) or "utf-16" (with a byte order mark); "" detects
 }
 
 // CSV reads comma-separated values as RFC 4180 has them. It does not use
@@ -26,12 +25,13 @@ type CSVOptions struct {
 //     occur once. Empty lines are skipped, before the header too.
 //   - Cells keep every byte, spaces and line ends too; the line end of a row is
 //     LF or CRLF.
-//   - UTF-8 (a byte order mark is dropped) or GBK/GB18030.
+//   - UTF-8 (a byte order mark is dropped), GBK/GB18030 or UTF-16 with a byte
+//     order mark, packed with gzip or zstd or not.
 //   - Fault.Line is the line of the fault itself, which can be below the line
 //     where its row begins. After a broken quote reading goes on with the next
 //     line.
 type CSV struct {
-	hashed  *hashedReader
+	source  *source
 	text    *textReader
 	lines   lineReader
 	comma   byte
@@ -61,50 +61,60 @@ func NewCSV(r io.Reader, opt CSVOptions) (*CSV, error) {
 	if !strings.ContainsRune("\x00,;|\t", opt.Comma) {
 		return nil, fmt.Errorf("delimiter %q cannot be used; use a comma, a semicolon, a bar or a tab, or leave it out to detect it", opt.Comma)
 	}
-	c := &CSV{hashed: newHashedReader(r), comma: byte(opt.Comma)}
-	raw := bufio.NewReaderSize(c.hashed, blockSize)
+	src, err := newSource(r)
+	if err != nil {
+		return nil, err
+	}
+	c := &CSV{source: src, comma: byte(opt.Comma)}
+	raw := bufio.NewReaderSize(src, blockSize)
 	head, err := raw.Peek(blockSize)
-	if err != nil && err != io.EOF {
+	if c.fault = asFault(err); err != nil && err != io.EOF && c.fault == nil {
 		return nil, fmt.Errorf("read input: %w", err)
 	}
-	if bytes.HasPrefix(head, []byte(utf8BOM)) {
-		head = head[len(utf8BOM):]
-		if enc == encodingGBK {
-			c.fault = &Fault{Reason: "has the byte order mark of UTF-8, but the encoding was said to be GBK"}
+	mark, said := encodingOfMark(head)
+	if mark != "" {
+		if c.fault == nil && enc != encodingOpen && enc.String() != said.String() {
+			c.fault = &Fault{Reason: fmt.Sprintf("has the byte order mark of %s, but the encoding was said to be %s", said, enc)}
 		}
-		enc = encodingUTF8
-		if _, err := raw.Discard(len(utf8BOM)); err != nil {
+		enc = said
+		if _, err := raw.Discard(len(mark)); err != nil {
 			return nil, fmt.Errorf("read input: %w", err)
 		}
+	} else if enc == encodingUTF16 && c.fault == nil {
+		c.fault = &Fault{Reason: "has no byte order mark, which UTF-16 needs: save it as UTF-8"}
 	}
 	c.text = newTextReader(raw, enc)
 	c.lines.br = bufio.NewReaderSize(c.text, blockSize)
-	switch foreign := foreignInput(head); {
-	case c.fault != nil:
-	case len(head) == 0:
-		c.fault = &Fault{Reason: "is empty"}
-	case foreign != "":
-		c.fault = &Fault{Reason: foreign}
-	default:
-		if err := c.readHeader(); err != nil {
-			return nil, err
-		}
-	}
-	return c, nil
+	return c, c.readStart(head[len(mark):], enc)
 }
 
 // Columns is the header with all its columns, nil when it has a fault.
 func (c *CSV) Columns() []string { return c.columns }
 
 // SHA256 is the hash of all bytes of the input, valid after io.EOF.
-func (c *CSV) SHA256() [32]byte { return c.hashed.sum() }
+func (c *CSV) SHA256() [32]byte { return c.source.hashed.sum() }
+
+// Unpacked is how many bytes came out of the packing so far; 0 without one.
+func (c *CSV) Unpacked() int64 { return c.source.out }
 
 // Comma is the delimiter that is used.
 func (c *CSV) Comma() rune { return rune(c.comma) }
 
-// Encoding is "utf-8" or "gbk", and "ascii" as long as nothing tells them apart.
-func (c *CSV) Encoding() string {
-	return map[encoding]string{encodingOpen: "ascii", encodingUTF8: "utf-8", encodingGBK: "gbk"}[c.text.encoding]
+// Encoding is "utf-8", "gbk" or "utf-16", and "ascii" as long as nothing tells.
+func (c *CSV) Encoding() string { return strings.ToLower(c.text.encoding.String()) }
+
+// readStart judges the first bytes and reads the header.
+func (c *CSV) readStart(head []byte, enc encoding) error {
+	switch foreign := foreignInput(head); {
+	case c.fault != nil:
+	case len(head) == 0:
+		c.fault = &Fault{Reason: "is empty"}
+	case foreign != "" && enc != encodingUTF16LE && enc != encodingUTF16BE:
+		c.fault = &Fault{Reason: foreign}
+	default:
+		return c.readHeader()
+	}
+	return nil
 }
 
 func (c *CSV) readHeader() error {
@@ -112,6 +122,9 @@ func (c *CSV) readHeader() error {
 	switch {
 	case errors.Is(err, errEnd):
 		c.fault = &Fault{Reason: "is empty"}
+		return nil
+	case asFault(err) != nil:
+		c.fault = asFault(err)
 		return nil
 	case err != nil:
 		return err
@@ -121,50 +134,12 @@ func (c *CSV) readHeader() error {
 		return nil
 	}
 	names := c.cells()
-	if c.fault = c.headerFault(names); c.fault != nil {
+	if reasons, column := headerFaults(names, c.badText); len(reasons) > 0 {
+		c.fault = &Fault{Line: c.begin, Column: column, Reason: strings.Join(reasons, "; ")}
 		return nil
 	}
-	c.columns = names
-	c.roles = make([]role, len(names))
-	for i, name := range names {
-		c.roles[i] = roleOf(name)
-	}
+	c.columns, c.roles = names, rolesOf(names)
 	return nil
-}
-
-// headerFault tells everything that is wrong with the header at once.
-func (c *CSV) headerFault(names []string) *Fault {
-	var reasons []string
-	column := ""
-	add := func(name, format string, args ...any) {
-		if len(reasons) == 0 {
-			column = name
-		}
-		reasons = append(reasons, fmt.Sprintf(format, args...))
-	}
-	seen := map[string]int{}
-	for i, name := range names {
-		first, twice := seen[name]
-		switch {
-		case strings.TrimSpace(name) == "":
-			add("", "the header has no name for column %d", i+1)
-		case c.badText(name) != "":
-			add("", "the name of column %d %s", i+1, c.badText(name))
-		case strings.TrimSpace(name) != name:
-			add(name, "the name of column %d has spaces around it", i+1)
-		case twice:
-			add(name, "columns %d and %d have the same name %q", first+1, i+1, name)
-		case roleOf(name) == roleRefused:
-			add(name, "%s", refusedReason)
-		}
-		if !twice {
-			seen[name] = i
-		}
-	}
-	if len(reasons) == 0 {
-		return nil
-	}
-	return &Fault{Line: c.begin, Column: column, Reason: strings.Join(reasons, "; ")}
 }
 
 // Next gives the next row, io.EOF after the last one, a *Fault, or an error of
@@ -187,6 +162,7 @@ func (c *CSV) Next() (Row, error) {
 		return Row{}, io.EOF
 	}
 	if err != nil {
+		c.ended = asFault(err) != nil
 		return Row{}, err
 	}
 	c.row++
@@ -204,7 +180,7 @@ func (c *CSV) Next() (Row, error) {
 
 func (c *CSV) makeRow() (Row, error) {
 	cells := c.cells()
-	if c.suspect || c.text.encoding == encodingGBK {
+	if c.suspect || c.text.decoded != nil {
 		for i, cell := range cells {
 			if reason := c.badText(cell); reason != "" {
 				return Row{}, &Fault{Row: c.row, Line: c.starts[i], Column: c.columnName(i), Reason: reason}
@@ -219,6 +195,10 @@ func (c *CSV) makeRow() (Row, error) {
 	for i, cell := range cells {
 		switch c.roles[i] {
 		case roleID:
+			if roundedNumber(cell) {
+				return Row{}, &Fault{Row: c.row, Line: c.starts[i], Column: c.columns[i],
+					Reason: fmt.Sprintf("%q is how a spreadsheet writes a number that it has rounded: make the column text there, and take the values from their source", cell)}
+			}
 			row.ID = cell
 		case roleTo:
 			row.To = cell
@@ -239,6 +219,15 @@ func count(n int, what string) string {
 	}
 	return fmt.Sprintf("%d %ss", n, what)
 }
+
+// roundedNumber reports whether text is what spreadsheets make of a number with
+// too many digits, such as 1.23E+18.
+func roundedNumber(text string) bool {
+	mantissa, exponent, ok := strings.Cut(text, "E+")
+	return ok && onlyDigits(exponent) && onlyDigits(strings.NewReplacer(".", "", ",", "", "-", "").Replace(mantissa))
+}
+
+func onlyDigits(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
 
 // cells cuts the record into strings that share one allocation.
 func (c *CSV) cells() []string {
@@ -265,18 +254,11 @@ func (c *CSV) badText(cell string) string {
 	if strings.IndexByte(cell, 0) >= 0 {
 		return "has a zero byte"
 	}
-	if c.text.encoding == encodingGBK {
+	if c.text.decoded != nil {
 		if strings.ContainsRune(cell, utf8.RuneError) {
-			return "is not valid GBK, which the text before it is"
+			return fmt.Sprintf("is not valid %s, which the text before it is", c.text.encoding)
 		}
 		return ""
 	}
-	for i := 0; i < len(cell); {
-		r, size := utf8.DecodeRuneInString(cell[i:])
-		if r == utf8.RuneError && size == 1 {
-			return fmt.Sprintf("is neither valid UTF-8 nor GBK: byte 0x%02x at position %d", cell[i], i+1)
-		}
-		i += size
-	}
-	return ""
+	return notUTF8(cell)
 }

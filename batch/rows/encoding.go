@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/text/encoding/simplifiedchinese"
+	"golang.org/x/text/encoding/unicode"
 	"golang.org/x/text/transform"
 )
 
@@ -20,7 +21,33 @@ const (
 	encodingOpen encoding = iota // only ASCII was seen so far, which is the same in both
 	encodingUTF8
 	encodingGBK // read as GB18030, which holds GBK and GB2312
+	encodingUTF16
+	encodingUTF16LE
+	encodingUTF16BE
 )
+
+func (e encoding) String() string {
+	switch e {
+	case encodingUTF8:
+		return "UTF-8"
+	case encodingGBK:
+		return "GBK"
+	case encodingUTF16, encodingUTF16LE, encodingUTF16BE:
+		return "UTF-16"
+	}
+	return "ASCII"
+}
+
+// encodingOfMark gives the byte order mark that head begins with, "" for none,
+// and what it says.
+func encodingOfMark(head []byte) (mark string, says encoding) {
+	for mark, says := range map[string]encoding{utf8BOM: encodingUTF8, utf16LE: encodingUTF16LE, utf16BE: encodingUTF16BE} {
+		if bytes.HasPrefix(head, []byte(mark)) {
+			return mark, says
+		}
+	}
+	return "", encodingOpen
+}
 
 func parseEncoding(name string) (encoding, error) {
 	switch strings.ToLower(name) {
@@ -30,8 +57,10 @@ func parseEncoding(name string) (encoding, error) {
 		return encodingUTF8, nil
 	case "gbk", "gb2312", "gb18030":
 		return encodingGBK, nil
+	case "utf-16", "utf16":
+		return encodingUTF16, nil
 	}
-	return 0, fmt.Errorf("encoding %q is not known; use utf-8 or gbk, or leave it out to detect it", name)
+	return 0, fmt.Errorf("encoding %q is not known; use utf-8, gbk or utf-16, or leave it out to detect it", name)
 }
 
 // textReader turns bytes into UTF-8 text. Where the encoding is open it passes
@@ -39,11 +68,11 @@ func parseEncoding(name string) (encoding, error) {
 // so that neither a long file nor a late first umlaut needs more memory.
 //
 // UTF-8 passes as it is, broken bytes too: the parser finds them and knows
-// their row. In GBK broken bytes become U+FFFD.
+// their row. In others broken bytes become U+FFFD.
 type textReader struct {
 	raw      *bufio.Reader // at least blockSize
 	encoding encoding
-	decoded  io.Reader // set once encoding is GBK
+	decoded  io.Reader // set once the encoding is known not to be UTF-8
 }
 
 func newTextReader(raw *bufio.Reader, enc encoding) *textReader {
@@ -54,8 +83,13 @@ func newTextReader(raw *bufio.Reader, enc encoding) *textReader {
 
 func (t *textReader) use(enc encoding) {
 	t.encoding = enc
-	if enc == encodingGBK {
+	switch enc {
+	case encodingGBK:
 		t.decoded = transform.NewReader(t.raw, simplifiedchinese.GB18030.NewDecoder())
+	case encodingUTF16LE:
+		t.decoded = transform.NewReader(t.raw, unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM).NewDecoder())
+	case encodingUTF16BE:
+		t.decoded = transform.NewReader(t.raw, unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM).NewDecoder())
 	}
 }
 
@@ -76,7 +110,7 @@ func (t *textReader) Read(p []byte) (int, error) {
 		}
 		t.use(detectEncoding(block, err == io.EOF))
 	}
-	if t.encoding == encodingGBK {
+	if t.decoded != nil {
 		return t.decoded.Read(p)
 	}
 	return t.raw.Read(p)

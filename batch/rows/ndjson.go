@@ -12,12 +12,12 @@ import (
 	"github.com/bcosgate/bcosgate/internal/exactjson"
 )
 
-// NDJSON reads one JSON value a line, in UTF-8: an object whose names are
+// NDJSON reads one JSON value a line, in UTF-8, packed with gzip or zstd or not: an object whose names are
 // argument names, or an array with the arguments in their order. Empty lines
 // are skipped. Numbers keep all their digits; a name that occurs twice in an
 // object is a fault. After a fault reading goes on with the next line.
 type NDJSON struct {
-	hashed *hashedReader
+	source *source
 	lines  lineReader
 	row    int64
 	fault  *Fault
@@ -27,9 +27,16 @@ type NDJSON struct {
 // NewNDJSON looks at the start of r. The error is one of r itself; what is
 // wrong with the content comes from Next. It never closes r.
 func NewNDJSON(r io.Reader) (*NDJSON, error) {
-	n := &NDJSON{hashed: newHashedReader(r)}
-	n.lines.br = bufio.NewReaderSize(n.hashed, blockSize)
+	src, err := newSource(r)
+	if err != nil {
+		return nil, err
+	}
+	n := &NDJSON{source: src}
+	n.lines.br = bufio.NewReaderSize(src, blockSize)
 	head, err := n.lines.br.Peek(blockSize)
+	if n.fault = asFault(err); n.fault != nil {
+		return n, nil
+	}
 	if err != nil && err != io.EOF {
 		return nil, fmt.Errorf("read input: %w", err)
 	}
@@ -51,7 +58,10 @@ func NewNDJSON(r io.Reader) (*NDJSON, error) {
 func (n *NDJSON) Columns() []string { return nil }
 
 // SHA256 is the hash of all bytes of the input, valid after io.EOF.
-func (n *NDJSON) SHA256() [32]byte { return n.hashed.sum() }
+func (n *NDJSON) SHA256() [32]byte { return n.source.hashed.sum() }
+
+// Unpacked is how many bytes came out of the packing so far; 0 without one.
+func (n *NDJSON) Unpacked() int64 { return n.source.out }
 
 // Next gives the next row, io.EOF after the last one, a *Fault, or an error of
 // the underlying reader. Input without any row is a fault. After a fault with
@@ -74,6 +84,7 @@ func (n *NDJSON) Next() (Row, error) {
 			return Row{}, io.EOF
 		}
 		if err != nil {
+			n.ended = asFault(err) != nil
 			return Row{}, err
 		}
 		if tooLong {

@@ -59,7 +59,6 @@ func TestNDJSONSaysWhatIsWrong(t *testing.T) {
 		"_value is reserved": {`{"a":1,"_value":5}`, []string{`row 1 (line 1), column "_value": this name is reserved for a later version and not supported yet: remove it`}, 0},
 		"_id is a list":      {`{"_id":[]}`, []string{`row 1 (line 1), column "_id": must be a text or a number`}, 0},
 		"_to is a number":    {`{"_to":1}`, []string{`row 1 (line 1), column "_to": must be a text`}, 0},
-		"gzip":               {"\x1f\x8b\x08", []string{"input: is compressed with gzip: unpack it first"}, 0},
 		"UTF-16":             {"\xff\xfe{\x00}\x00", []string{"input: is UTF-16: save it as UTF-8 first (in Excel: CSV UTF-8)"}, 0},
 	}
 	for name, tt := range tests {
@@ -116,40 +115,41 @@ func TestJSONReadsValues(t *testing.T) {
 	require.Equal(t, "input: has no rows", faults[0].Error())
 }
 
-func TestOpenChoosesTheFormat(t *testing.T) {
+func TestDetectChoosesTheFormat(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name, text string
-		want       Reader
+		want       Format
 	}{
-		{"rows.csv", "{a}\n1\n", &CSV{}},
-		{"rows.CSV", "a\n1\n", &CSV{}},
-		{`C:\data\rows.tsv`, "a,b\tc\n1\t2\n", &CSV{}},
-		{"rows.ndjson", "{}\n", &NDJSON{}},
-		{"rows.jsonl", "{}\n", &NDJSON{}},
-		{"-", "{}\n", &NDJSON{}},
-		{"", "\xef\xbb\xbf\n [1]\n", &NDJSON{}},
-		{"", "a,b\n1,2\n", &CSV{}},
-		{"rows.txt", "a,b\n1,2\n", &CSV{}},
-		{"rows.json", "{\"a\":1}\n", &NDJSON{}},
-		{"no.suffix/rows", "", &CSV{}},
+		{"rows.csv", "{a}\n1\n", FormatCSV},
+		{"rows.CSV", "a\n1\n", FormatCSV},
+		{`C:\data\rows.tsv`, "a,b\tc\n1\t2\n", FormatCSV},
+		{"rows.ndjson", "{}\n", FormatNDJSON},
+		{"rows.jsonl", "{}\n", FormatNDJSON},
+		{"rows.csv.gz", packed(t, "gzip", "{a}\n1\n"), FormatCSV},
+		{"rows.jsonl.zst", packed(t, "zstd", "{}\n"), FormatNDJSON},
+		{"rows.gz", packed(t, "gzip", "{}\n"), FormatNDJSON},
+		{"-", packed(t, "zstd", "a\n1\n"), FormatCSV},
+		{"rows.csv", "PAR1", FormatParquet},
+		{"rows.parquet", "", FormatParquet},
+		{"-", "{}\n", FormatNDJSON},
+		{"", "\xef\xbb\xbf\n [1]\n", FormatNDJSON},
+		{"", "a,b\n1,2\n", FormatCSV},
+		{"rows.txt", "a,b\n1,2\n", FormatCSV},
+		{"rows.json", "{\"a\":1}\n", FormatNDJSON},
+		{"no.suffix/rows", "", FormatCSV},
+		{"-", "\x1f\x8b broken", FormatCSV},
 	}
 	for _, tt := range tests {
-		r, err := Open(tt.name, strings.NewReader(tt.text), CSVOptions{})
+		format, opt, err := Detect(tt.name, strings.NewReader(tt.text), CSVOptions{})
 		require.NoError(t, err)
-		require.IsType(t, tt.want, r, "%q %q", tt.name, tt.text)
-		if tt.text == "" {
-			continue
-		}
-		rows, faults := readAll(t, r)
-		require.Empty(t, faults)
-		require.Len(t, rows, 1)
-		require.Equal(t, sha256.Sum256([]byte(tt.text)), r.SHA256(), "the bytes that were looked at are hashed too")
+		require.Equal(t, tt.want, format, "%q %q", tt.name, tt.text)
+		require.Equal(t, strings.HasSuffix(tt.name, ".tsv"), opt.Comma == '\t')
 	}
-	r, err := Open("rows.tsv", strings.NewReader("a,b\tc\n1\t2\n"), CSVOptions{})
+	_, opt, err := Detect("rows.tsv", strings.NewReader("a"), CSVOptions{Comma: ';'})
 	require.NoError(t, err)
-	require.Equal(t, []string{"a,b", "c"}, r.Columns())
-	_, err = Open("-", iotest.ErrReader(io.ErrClosedPipe), CSVOptions{})
+	require.Equal(t, ';', opt.Comma, "what was said stands")
+	_, _, err = Detect("-", iotest.ErrReader(io.ErrClosedPipe), CSVOptions{})
 	require.ErrorIs(t, err, io.ErrClosedPipe)
 }
 
@@ -162,7 +162,14 @@ func TestNewTakesNamedFormats(t *testing.T) {
 	require.NoError(t, err)
 	require.IsType(t, &NDJSON{}, r)
 	_, err = New("xlsx", strings.NewReader(""), CSVOptions{})
-	require.ErrorContains(t, err, `format "xlsx" is not known; use csv or ndjson`)
+	require.ErrorContains(t, err, `format "xlsx" is not known; use csv, ndjson or parquet`)
+	_, err = New(FormatParquet, io.MultiReader(), CSVOptions{})
+	require.ErrorContains(t, err, "parquet can only be read from a file")
+	for name, want := range map[string]Format{"CSV": FormatCSV, "jsonl": FormatNDJSON, "ndjson": FormatNDJSON, "parquet": FormatParquet} {
+		got, err := ParseFormat(name)
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+	}
 }
 
 // FuzzNDJSON holds the reader's promises on any bytes: it ends, never panics,

@@ -1,5 +1,5 @@
-// Package rows reads the rows of a job from CSV, NDJSON or JSON values, one at
-// a time and with flat memory. It knows nothing about contracts: it yields
+// Package rows reads the rows of a job from CSV, NDJSON, Parquet or JSON values,
+// one at a time and with flat memory. It knows nothing about contracts: it yields
 // named values, and says of each broken row where and why.
 package rows
 
@@ -11,18 +11,18 @@ import (
 // Cell is one named value of a row.
 type Cell struct {
 	Column string
-	Value  any // string, json.Number, bool, nil, []any or map[string]any; CSV cells are always strings
+	Value  any // string, json.Number, bool, nil, []any or map[string]any; CSV cells are always strings; Parquet has []byte too
 }
 
 // Row is one data row.
 type Row struct {
 	Number int64           // counts data rows from 1
-	Line   int64           // line of the input where the row begins, from 1
+	Line   int64           // line of the input where the row begins, from 1; 0 where there are none
 	ID     string          // reserved column _id
 	To     string          // reserved column _to
 	Fn     string          // reserved column _fn
 	Cells  []Cell          // all columns that are not reserved, in order; positional JSON arrays have Column ""
-	Source json.RawMessage // the row as it came: an array of all cell texts (CSV), or the JSON value
+	Source json.RawMessage // the row as it came: an array of all cell texts (CSV, Parquet), or the JSON value
 }
 
 // Fault says what is wrong with a row, or with the whole input when Row is 0.

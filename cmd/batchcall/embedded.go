@@ -159,13 +159,13 @@ func (e *embedded) Address(ctx context.Context, contract string) (common.Address
 	return c.Address, err
 }
 
-func (e *embedded) Load(ctx context.Context, jobID string, in *input, loaded func(int)) (job batch.Job, err error) {
+func (e *embedded) Load(ctx context.Context, jobID string, in *input, loaded func(int64)) (job batch.Job, err error) {
 	f, err := in.open()
 	if err != nil {
 		return batch.Job{}, err
 	}
 	defer f.Close()
-	r, err := rows.New(in.format, &counted{f, loaded}, in.csv)
+	r, err := rows.New(in.format, &countedFile{File: f, read: loaded}, in.csv)
 	if err != nil {
 		return batch.Job{}, err
 	}

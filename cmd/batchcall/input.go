@@ -15,7 +15,7 @@ import (
 // inputOptions are the flags that say where rows come from and how they are written.
 type inputOptions struct {
 	file      string // "-" is standard input
-	format    string // csv or ndjson; "" chooses by name and content
+	format    string // csv, ndjson (also jsonl) or parquet; "" chooses by name and content
 	delimiter string
 	encoding  string
 }
@@ -84,7 +84,31 @@ func (in *input) spool(r io.Reader) error {
 }
 
 // open opens the bytes from the beginning.
-func (in *input) open() (io.ReadCloser, error) { return os.Open(in.path) }
+func (in *input) open() (*os.File, error) { return os.Open(in.path) }
+
+// countedFile tells how many bytes were read in all.
+type countedFile struct {
+	*os.File
+	total int64
+	read  func(int64)
+}
+
+func (c *countedFile) Read(p []byte) (int, error) {
+	n, err := c.File.Read(p)
+	c.count(n)
+	return n, err
+}
+
+func (c *countedFile) ReadAt(p []byte, off int64) (int, error) {
+	n, err := c.File.ReadAt(p, off)
+	c.count(n)
+	return n, err
+}
+
+func (c *countedFile) count(n int) {
+	c.total += int64(n)
+	c.read(c.total)
+}
 
 // close removes the spooled copy, if there is one.
 func (in *input) close() error {
@@ -96,34 +120,34 @@ func (in *input) close() error {
 
 // contentType is the format in the words of HTTP.
 func (in *input) contentType() string {
-	if in.format == rows.FormatNDJSON {
+	switch in.format {
+	case rows.FormatNDJSON:
 		return "application/x-ndjson"
+	case rows.FormatParquet:
+		return "application/vnd.apache.parquet"
 	}
 	return "text/csv"
 }
 
-// detect finds format and delimiter by the reader that rows chooses, and so also
-// checks the options.
-func (in *input) detect(format string, f io.Reader) error {
-	var r rows.Reader
-	var err error
-	switch strings.ToLower(format) {
-	case "":
-		r, err = rows.Open(in.name, f, in.csv)
-	case "jsonl":
-		r, err = rows.New(rows.FormatNDJSON, f, in.csv)
-	default:
-		r, err = rows.New(rows.Format(strings.ToLower(format)), f, in.csv)
+// detect finds format and delimiter, and so also checks the options.
+func (in *input) detect(format string, f rows.File) (err error) {
+	if format != "" {
+		in.format, err = rows.ParseFormat(format)
+	} else {
+		in.format, in.csv, err = rows.Detect(in.name, f, in.csv)
 	}
+	if err != nil || in.format == rows.FormatParquet {
+		return err
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return fmt.Errorf("read %s: %w", in.name, err)
+	}
+	r, err := rows.New(in.format, f, in.csv)
 	if err != nil {
 		return err
 	}
-	in.format = rows.FormatNDJSON
-	if c, ok := r.(*rows.CSV); ok {
-		in.format = rows.FormatCSV
-		if c.Columns() != nil {
-			in.csv.Comma = c.Comma()
-		}
+	if c, ok := r.(*rows.CSV); ok && c.Columns() != nil {
+		in.csv.Comma = c.Comma()
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"compress/gzip"
 	"crypto/sha256"
 	"errors"
 	"io"
@@ -29,6 +30,10 @@ func TestInputFormatIsFound(t *testing.T) {
 		"lines of JSON":               {file: "x.jsonl", text: ndjson, format: rows.FormatNDJSON},
 		"by its content":              {file: "x", text: ndjson, format: rows.FormatNDJSON},
 		"by its content, a CSV":       {file: "x.dat", text: tabs, format: rows.FormatCSV, comma: '\t'},
+		"packed":                      {file: "x.csv.gz", text: packed(t, tabs), format: rows.FormatCSV, comma: '\t'},
+		"packed, without a name":      {file: "x", text: packed(t, ndjson), format: rows.FormatNDJSON},
+		"Parquet":                     {file: "x", text: "PAR1", format: rows.FormatParquet},
+		"Parquet is said":             {file: "x", text: "PAR1", opt: inputOptions{format: "parquet"}, format: rows.FormatParquet},
 		"as it is said":               {file: "x.csv", text: ndjson, opt: inputOptions{format: "NDJSON"}, format: rows.FormatNDJSON},
 		"jsonl is said as well":       {file: "x", text: ndjson, opt: inputOptions{format: "jsonl"}, format: rows.FormatNDJSON},
 		"delimiter by its name":       {file: "x.csv", text: "a;b\n1;2\n", opt: inputOptions{delimiter: "semicolon"}, format: rows.FormatCSV, comma: ';'},
@@ -56,6 +61,14 @@ func TestInputFormatIsFound(t *testing.T) {
 			require.FileExists(t, tc.opt.file)
 		})
 	}
+}
+
+func packed(t *testing.T, text string) string {
+	var out strings.Builder
+	w := gzip.NewWriter(&out)
+	_, err := io.WriteString(w, text)
+	require.NoError(t, errors.Join(err, w.Close()))
+	return out.String()
 }
 
 func TestStandardInputIsKeptUntilItIsDone(t *testing.T) {

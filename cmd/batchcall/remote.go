@@ -3,8 +3,11 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -93,18 +96,31 @@ func (r *remote) Create(ctx context.Context, spec batch.Spec) (batch.Job, bool, 
 	})
 }
 
-func (r *remote) Load(ctx context.Context, jobID string, in *input, loaded func(int)) (batch.Job, error) {
-	rows := client.Rows{
+// Load sends the rows in parts, so that a broken connection or a gateway that is
+// restarted costs little; to a gateway that does not know parts, at once.
+func (r *remote) Load(ctx context.Context, jobID string, in *input, loaded func(int64)) (batch.Job, error) {
+	f, err := in.open()
+	if err != nil {
+		return batch.Job{}, err
+	}
+	defer f.Close()
+	delimiter := ""
+	if in.csv.Comma != 0 {
+		delimiter = string(in.csv.Comma)
+	}
+	job, err := r.UploadRows(ctx, jobID, client.Upload{
+		File: f, Size: in.size, SHA256: in.sha256, Format: string(in.format), Delimiter: delimiter, Encoding: in.csv.Encoding, Progress: loaded,
+	})
+	if p, ok := errors.AsType[*client.Problem](err); !ok || !slices.Contains([]int{http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented}, p.Status) {
+		return job, err
+	}
+	return r.PutRows(ctx, jobID, client.Rows{
 		Open: func() (io.ReadCloser, error) {
 			f, err := in.open()
-			return &counted{f, loaded}, err
+			return &countedFile{File: f, read: loaded}, err
 		},
-		Size: in.size, ContentType: in.contentType(), Encoding: in.csv.Encoding,
-	}
-	if in.csv.Comma != 0 {
-		rows.Delimiter = string(in.csv.Comma)
-	}
-	return r.PutRows(ctx, jobID, rows)
+		Size: in.size, ContentType: in.contentType(), Delimiter: delimiter, Encoding: in.csv.Encoding,
+	})
 }
 
 func (r *remote) Run(ctx context.Context, jobID string) error {
@@ -181,16 +197,4 @@ func (r *remote) Call(ctx context.Context, c call) (client.CallResult, error) {
 	return r.Client.Call(ctx, client.CallRequest{
 		Target: r.target, Contract: c.contract, To: c.to, Function: c.function, Args: args, ABI: c.abi, From: c.from,
 	})
-}
-
-// counted tells how many bytes were read.
-type counted struct {
-	io.ReadCloser
-	read func(int)
-}
-
-func (c *counted) Read(p []byte) (int, error) {
-	n, err := c.ReadCloser.Read(p)
-	c.read(n)
-	return n, err
 }

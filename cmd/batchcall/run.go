@@ -38,7 +38,9 @@ All rows are checked first; one fault refuses the file, and nothing is sent.
 
 A CSV has a header with the names of the function's arguments. Arrays and
 structs are JSON in a cell; integers are decimal or 0x hex; bytes are 0x hex.
-NDJSON has an object (argument names) or an array a line. Reserved names: _id (a
+NDJSON has an object (argument names) or an array a line. Parquet has columns with
+the names of the arguments. CSV and NDJSON may be packed with gzip or zstd. Numbers
+that a spreadsheet has rounded (1.23E+18) are refused. Reserved names: _id (a
 name for the row), _to (the contract of this row), _fn (the function of this row).
 
 The same command run again finds the same job: one that was interrupted goes on,
@@ -71,9 +73,9 @@ An interrupt (Ctrl-C) settles what is in flight and prints how to go on. With
 	f.StringVar(&o.failed, "failed", "", "write the rows that failed to this `file` (default: FILE.failed.csv beside the input, unless it is there already)")
 	f.StringVar(&o.key, "idempotency-key", "", "`key` that finds the job again, instead of one made of what is called and the file")
 	f.BoolVar(&o.anew, "new", false, "make another job, even if the same file was run before")
-	f.StringVar(&o.input.format, "format", "", "csv or ndjson (default: by the file's name, else its content)")
+	f.StringVar(&o.input.format, "format", "", "csv, ndjson or parquet (default: by the file's name, else its content)")
 	f.StringVar(&o.input.delimiter, "delimiter", "", "between the cells of a CSV: comma, semicolon, tab or one character (default: found out)")
-	f.StringVar(&o.input.encoding, "encoding", "", "utf-8 or gbk (default: found out)")
+	f.StringVar(&o.input.encoding, "encoding", "", "utf-8, gbk or utf-16 (default: found out)")
 	return cmd
 }
 
@@ -208,11 +210,7 @@ func (a *app) begin(ctx context.Context, s service, spec batch.Spec, in *input) 
 func (a *app) load(ctx context.Context, s service, jobID string, in *input) (batch.Job, error) {
 	show := a.newProgress()
 	defer show.end()
-	var read int64
-	job, err := s.Load(ctx, jobID, in, func(n int) {
-		read += int64(n)
-		show.bytes(read, in.size)
-	})
+	job, err := s.Load(ctx, jobID, in, func(n int64) { show.bytes(n, in.size) })
 	job.ID = jobID
 	return job, err
 }

@@ -40,8 +40,8 @@ type service interface {
 	Address(ctx context.Context, contract string) (common.Address, error)
 	// Create makes a job, or finds that of the same idempotency key.
 	Create(ctx context.Context, spec batch.Spec) (job batch.Job, created bool, err error)
-	// Load checks and stores the rows; loaded is told of bytes as they are read.
-	Load(ctx context.Context, jobID string, in *input, loaded func(n int)) (batch.Job, error)
+	// Load checks and stores the rows; loaded is told how many bytes are done.
+	Load(ctx context.Context, jobID string, in *input, loaded func(n int64)) (batch.Job, error)
 	// Run begins to send, and returns at once.
 	Run(ctx context.Context, jobID string) error
 	Cancel(ctx context.Context, jobID string) (batch.Job, error)

@@ -17,6 +17,7 @@ import (
 	"github.com/bcosgate/bcosgate/configs"
 	"github.com/bcosgate/bcosgate/devchain"
 	"github.com/bcosgate/bcosgate/gateway"
+	"github.com/bcosgate/bcosgate/gateway/uploads"
 	"github.com/bcosgate/bcosgate/internal/assemble"
 	"github.com/bcosgate/bcosgate/internal/testkit"
 )
@@ -68,7 +69,10 @@ func (w *world) gateway(t *testing.T, token string) (plain, secured *httptest.Se
 	require.NoError(t, engine.Start(t.Context()))
 	t.Cleanup(func() { stopping(engine.Stop) })
 
+	received, err := uploads.Open(filepath.Join(dir, "uploads"))
+	require.NoError(t, err)
 	handler, err := gateway.New(gateway.Config{
+		Uploads: received,
 		Version: "test", Engine: engine, Reports: report.NewWriter(store), Logger: log,
 		Targets: []gateway.Target{{Info: targets[0].Info, Chain: targets[0].Guard, Nodes: noNodes{}}},
 		Tokens:  []gateway.Token{gateway.NewToken("test", token)},

@@ -14,6 +14,7 @@ import (
 	"github.com/bcosgate/bcosgate/batch/report"
 	"github.com/bcosgate/bcosgate/configs"
 	"github.com/bcosgate/bcosgate/gateway"
+	"github.com/bcosgate/bcosgate/gateway/uploads"
 	"github.com/bcosgate/bcosgate/internal/assemble"
 	"github.com/bcosgate/bcosgate/internal/buildinfo"
 )
@@ -96,9 +97,13 @@ func (a *App) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	received, err := uploads.Open(a.cfg.Store.Path + ".uploads")
+	if err != nil {
+		return err
+	}
 	a.api, err = gateway.New(gateway.Config{
 		Version: buildinfo.Read().Version, Engine: engine, Reports: report.NewWriter(store), Targets: apiTargets(targets), Tokens: tokens, Metrics: metrics, Logger: a.log,
-		BodyLimit: int64(a.cfg.HTTP.BodyLimit), RowsLimit: int64(a.cfg.HTTP.RowsLimit),
+		BodyLimit: int64(a.cfg.HTTP.BodyLimit), RowsLimit: int64(a.cfg.HTTP.RowsLimit), Uploads: received,
 	})
 	if err != nil {
 		return err
@@ -123,6 +128,9 @@ func (a *App) start(ctx context.Context) error {
 	}
 	// Half, so that clients which never end leave time for what is in flight.
 	a.onStop("http", .5, a.server.Stop)
+	a.watching.Go(func() {
+		received.Expire(living, func(err error) { a.log.Warn("old uploads", "error", err) })
+	})
 	for _, t := range targets {
 		a.watching.Go(func() { a.watch(living, t) })
 	}

@@ -42,6 +42,7 @@ var mayImport = map[string][]string{
 	"batch/report":       {"batch"},
 	"gateway":            {"chain", "contracts", "batch", "batch/report", "batch/rows", "internal/exactjson"},
 	"gateway/client":     {"chain", "batch", "batch/report", "batch/rows"},
+	"gateway/uploads":    {},
 	"certs":              {},
 	"configs":            {},
 	// The development node, its tests included, hence internal/golden and certs.

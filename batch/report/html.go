@@ -117,7 +117,7 @@ func newPage(sum Summary, failures []batch.Item) page {
 	if sum.Job.Spec.Deploy {
 		p.Function = "constructor"
 	}
-	if sum.Settled > 0 {
+	if sum.Settled > 0 && !sum.First.IsZero() {
 		p.Took = sum.Last.Sub(sum.First)
 	}
 	p.States = stateBars(c, sum.Job.Rows)

@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -23,12 +24,14 @@ type verifyOptions struct {
 	summary string
 	root    string
 	job     string
+	prove   uint64
+	proof   string
 }
 
 func (a *app) verifyReportCommand() *cobra.Command {
 	var o verifyOptions
 	cmd := &cobra.Command{
-		Use:   "verify-report REPORT",
+		Use:   "verify-report REPORT | --proof FILE",
 		Short: "Find out whether a report is still what was written",
 		Long: `Read a CSV or NDJSON report, compute the root of the Merkle tree over all of its
 cells again, and compare it. A changed cell and a row that was added, removed or
@@ -40,22 +43,43 @@ elsewhere (--root; CSV only), or with what the store or the gateway says of the
 job now (--job). Whoever can change the report can change the summary beside it:
 keep the root where it cannot be changed.
 
+--prove prints a proof that one row is in the report, for somebody who is not to
+see the other rows; --proof verifies such a proof against --root or --summary.
+
 ` + exitHelp,
 		Example: `  batchcall verify-report report.csv
   batchcall verify-report report.csv --root 5d41402abc4b2a76b9719d911017c592ae2f5c1e8d2b6a0c3f4e5d6c7b8a9f01
   batchcall verify-report report.csv --job 0198c0de-6f2e-7000-8000-000000000001 --gateway http://127.0.0.1:8080`,
-		Args: usageArgs(cobra.ExactArgs(1)),
-		RunE: func(cmd *cobra.Command, args []string) error { return a.verifyReport(cmd.Context(), args[0], o) },
+		Args: usageArgs(cobra.MaximumNArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := o.check(args); err != nil {
+				return err
+			}
+			if o.proof != "" {
+				return a.verifyProof(cmd.Context(), o)
+			}
+			return a.verifyReport(cmd.Context(), args[0], o)
+		},
 	}
 	f := cmd.Flags()
 	f.SortFlags = false
 	f.StringVar(&o.summary, "summary", "", "`file` with the JSON summary (default: the one beside the report)")
 	f.StringVar(&o.root, "root", "", "the root in `hex`")
 	f.StringVar(&o.job, "job", "", "`id` of the job, whose summary is asked for")
+	f.Uint64Var(&o.prove, "prove", 0, "print the proof of the row with this `number`, from 1, once the report is verified; CSV only")
+	f.StringVar(&o.proof, "proof", "", "verify the proof in this `file` instead of a report")
 	return cmd
 }
 
-func (o verifyOptions) check() error {
+func (o verifyOptions) check(args []string) error {
+	switch {
+	case len(args) == 0 && o.proof == "":
+		return usage("which report? Name its file, or a proof with --proof")
+	case o.proof != "" && (len(args) > 0 || o.prove > 0):
+		return usage("--proof does not go with a report: it is verified without one")
+	case o.proof != "" && o.root == "" && o.summary == "" && o.job == "":
+		return usage("which root is the proof to lead to? Give --root, --summary or --job")
+	}
 	given := 0
 	for _, flag := range []string{o.summary, o.root, o.job} {
 		if flag != "" {
@@ -72,9 +96,6 @@ func (o verifyOptions) check() error {
 }
 
 func (a *app) verifyReport(ctx context.Context, file string, o verifyOptions) error {
-	if err := o.check(); err != nil {
-		return err
-	}
 	format, err := reportFormat("", file)
 	if err != nil {
 		return err
@@ -95,8 +116,10 @@ func (a *app) verifyReport(ctx context.Context, file string, o verifyOptions) er
 	if err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
-	if err := a.print(verificationView(file, found, want)); err != nil {
-		return err
+	if o.prove == 0 || found.ProblemCount > 0 {
+		if err := a.print(verificationView(file, found, want)); err != nil {
+			return err
+		}
 	}
 	for _, p := range found.Problems {
 		where := "the report"
@@ -111,7 +134,50 @@ func (a *app) verifyReport(ctx context.Context, file string, o verifyOptions) er
 	if found.ProblemCount > 0 {
 		return exitWith(exitMismatch, "%s is not the report that was written: %s", file, counted64(found.ProblemCount, "problem"))
 	}
+	if o.prove > 0 {
+		return a.prove(ctx, f, format, o.prove)
+	}
 	return nil
+}
+
+// prove prints the proof of a row of a report that was verified.
+func (a *app) prove(ctx context.Context, f *os.File, format report.Format, row uint64) error {
+	if format != report.CSV {
+		return usage("--prove goes with a CSV report")
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	p, err := report.Prove(ctx, f, row)
+	if err != nil {
+		return fmt.Errorf("%s: %w", f.Name(), err)
+	}
+	return view{value: p}.print(a.out, outJSON)
+}
+
+// verifyProof follows the proof of one row to the root.
+func (a *app) verifyProof(ctx context.Context, o verifyOptions) error {
+	text, err := os.ReadFile(o.proof)
+	if err != nil {
+		return fmt.Errorf("the proof: %w", err)
+	}
+	var p report.Proof
+	if err := json.Unmarshal(text, &p); err != nil {
+		return fmt.Errorf("%s is no proof: %w", o.proof, err)
+	}
+	want, err := a.expected(ctx, "", o)
+	if err != nil {
+		return err
+	}
+	if err := p.Verify(); err != nil {
+		return exitWith(exitMismatch, "%s proves nothing: %w", o.proof, err)
+	}
+	if !strings.EqualFold(strings.TrimPrefix(want.Root, "0x"), p.Root) {
+		return exitWith(exitMismatch, "%s leads to the root %s, not to %s", o.proof, p.Root, want.Root)
+	}
+	v := view{value: p, pairs: true, header: []string{"row", "root"}, rows: [][]string{{strconv.FormatUint(p.Row.Number, 10), p.Root}}}
+	v.header, v.rows[0] = append(v.header, p.Header.Cells...), append(v.rows[0], p.Row.Cells...)
+	return a.print(v)
 }
 
 // expected is what the report is compared with.

@@ -80,8 +80,9 @@ func (l *lines) line(it batch.Item) ([]string, error) {
 	if it.State == batch.ItemConfirmed || it.State == batch.ItemReverted || it.State == batch.ItemRejected {
 		latency = strconv.FormatInt(it.LatencyMS, 10)
 	}
-	l.cells = append(cells, string(it.State), cleanText(it.Error), hash, block, status, gas, it.Output, contract, strconv.Itoa(it.Attempts), latency)
-	return l.cells, nil
+	cells = append(cells, string(it.State), cleanText(it.Error), hash, block, status, gas, it.Output, contract, strconv.Itoa(it.Attempts), latency)
+	l.cells = cells
+	return cells, nil
 }
 
 // input is the part of an item's line that came from the user: the cells as

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -80,6 +81,9 @@ func (r *run) carry(it *itemRun, permit bool) {
 			it.s.limitPassed = r.limitPassed(it)
 		}
 		it.s, it.next = decide(it.s, ans)
+		if ans.kind != "" {
+			r.trace(it, "no receipt", slog.String("asked", string(ans.to)), slog.String("kind", string(ans.kind)), slog.String("error", it.text))
+		}
 		r.note(it, ans)
 	}
 }
@@ -204,6 +208,7 @@ func (r *run) sign(it *itemRun) error {
 	r.target.stats.signed.Add(1)
 	it.attempts, it.state, it.tx, it.noted = append(it.attempts, a), ItemSubmitted, tx, ""
 	it.s = it.s.signed()
+	r.trace(it, "attempt stored")
 	return nil
 }
 
@@ -337,6 +342,7 @@ func (r *run) note(it *itemRun, ans answer) {
 
 // settle hands the outcome to the committer, which ends the work on the item.
 func (r *run) settle(it *itemRun, state ItemState) {
+	r.trace(it, "item ended", slog.String("state", string(state)))
 	now := time.Now()
 	o := &outcome{state: state, attempts: len(it.attempts), settled: now}
 	if len(it.attempts) > 0 {

@@ -111,8 +111,9 @@ type Job struct {
 
 // Item is a snapshot of one row of a job.
 type Item struct {
-	Row        int64           `json:"row"`          // from 1, in the order of the input
-	ID         string          `json:"id,omitempty"` // the row's _id
+	Row        int64           `json:"row"`             // from 1, in the order of the input
+	ID         string          `json:"id,omitempty"`    // the row's _id
+	Trace      string          `json:"trace,omitempty"` // its TraceID; reports leave it out, because it follows from job and row
 	State      ItemState       `json:"state"`
 	Error      string          `json:"error,omitempty"`     // why it is not confirmed, in words
 	ErrorKind  string          `json:"errorKind,omitempty"` // a chain.Kind, or "reverted"

@@ -198,6 +198,7 @@ func (s *Store) Items(ctx context.Context, jobID string, f ItemFilter) ([]Item, 
 		if err != nil {
 			return nil, fmt.Errorf("list items: %w", err)
 		}
+		it.Trace = TraceID(jobID, it.Row)
 		list = append(list, it)
 	}
 	if err := rows.Err(); err != nil {

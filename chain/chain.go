@@ -123,6 +123,14 @@ type Absence struct {
 	Head      uint64   // the lowest head among them
 }
 
+// Testimony is what one node says, whatever the others say. Without Found the
+// node has no such receipt or block.
+type Testimony[T any] struct {
+	Node   string
+	Found  bool
+	Answer T
+}
+
 // The abilities of a connection to a target. All methods block until the
 // answer, the end of ctx or a typed *Error.
 type (
@@ -160,6 +168,17 @@ type (
 	// transaction may still land, and KindExists when a receipt was found.
 	AbsenceProver interface {
 		ProveAbsent(ctx context.Context, tx common.Hash, blockLimit uint64) (Absence, error)
+	}
+	// WitnessAsker asks n different nodes the same, each now: no answer is one that
+	// was kept. When fewer than n answer, the error has KindUnavailable and the
+	// testimonies beside it are those that there are.
+	WitnessAsker interface {
+		// WitnessCount is how many nodes there are to ask, online or not.
+		WitnessCount() int
+		// AskReceipt asks nodes that know of block atLeast; 0 is any node.
+		AskReceipt(ctx context.Context, tx common.Hash, atLeast uint64, n int) ([]Testimony[Receipt], error)
+		// AskBlock asks nodes that know of the block.
+		AskBlock(ctx context.Context, number uint64, n int) ([]Testimony[Block], error)
 	}
 )
 

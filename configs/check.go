@@ -56,8 +56,24 @@ func (c *Config) check(found *problems) {
 	}
 	oneOf(found, "log.level", c.Log.Level, "debug", "info", "warn", "error")
 	oneOf(found, "log.format", c.Log.Format, "text", "json")
+	c.Audit.check(found)
 	c.checkAccounts(found)
 	c.checkTargets(found)
+}
+
+func (a Audit) check(found *problems) {
+	if a.Every < 0 {
+		found.add("audit.every", "cannot be negative")
+	}
+	if a.Within <= 0 {
+		found.add("audit.within", "must be more than 0")
+	}
+	if a.Nodes < 0 {
+		found.add("audit.nodes", "cannot be negative")
+	}
+	if a.Rate <= 0 {
+		found.add("audit.rate", "must be more than 0")
+	}
 }
 
 func (h HTTP) check(found *problems) {

@@ -25,6 +25,7 @@ type Config struct {
 	HTTP     HTTP      `mapstructure:"http"`
 	Store    Store     `mapstructure:"store"`
 	Log      Log       `mapstructure:"log"`
+	Audit    Audit     `mapstructure:"audit"`
 	Accounts []Account `mapstructure:"accounts"` // at least one
 	Targets  []Target  `mapstructure:"targets"`  // at least one
 }
@@ -66,6 +67,15 @@ type Log struct {
 	Format string `mapstructure:"format" help:"text or json"`
 }
 
+// Audit compares jobs with their chains at regular times.
+type Audit struct {
+	Every  time.Duration `mapstructure:"every" help:"how often the jobs that ended lately are compared with their chains, for example 24h; 0 is never"`
+	Within time.Duration `mapstructure:"within" help:"the audit takes jobs that ended no longer ago"`
+	// Nodes is how many different nodes are asked for each transaction; 0 is two, or all there are.
+	Nodes int     `mapstructure:"nodes" help:"how many nodes the audit asks for each transaction; 0 is two, or all there are"`
+	Rate  float64 `mapstructure:"rate" help:"how many rows or blocks a second the audit asks for"`
+}
+
 // Account is a key that signs transactions, under the name that targets and jobs
 // use. The key itself is never part of the configuration.
 type Account struct {
@@ -87,6 +97,7 @@ func Default() Config {
 		},
 		Store: Store{Path: "bcosgate.db"},
 		Log:   Log{Level: "info", Format: "text"},
+		Audit: Audit{Within: 7 * 24 * time.Hour, Rate: 100},
 	}
 }
 

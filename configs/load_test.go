@@ -210,7 +210,7 @@ targets:
 `)
 	requireProblems(t, err,
 		"accounts[0].file: missing.pem does not exist",
-		"acounts: unknown key: the keys here are http, store, log, accounts, targets",
+		"acounts: unknown key: the keys here are http, store, log, audit, accounts, targets",
 		"http.lissten: unknown key",
 		"http.listen: 8080 is no text: put it in quotes",
 		`http.shutdown_timeout: "soon" is no duration`,

@@ -341,13 +341,14 @@ func (f *fakeNodes) change(node string, exclusions []Exclusion) error {
 
 // rig is a gateway that listens, over fakes.
 type rig struct {
-	t      *testing.T
-	engine *fakeEngine
-	chain  *fakeChain
-	nodes  *fakeNodes
-	gw     *Gateway
-	url    string
-	log    *safeBuffer
+	t       *testing.T
+	auditor *fakeAuditor
+	engine  *fakeEngine
+	chain   *fakeChain
+	nodes   *fakeNodes
+	gw      *Gateway
+	url     string
+	log     *safeBuffer
 }
 
 type safeBuffer struct {
@@ -369,7 +370,7 @@ func (s *safeBuffer) String() string {
 
 func newRig(t *testing.T, change ...func(*Config)) *rig {
 	t.Helper()
-	r := &rig{t: t, engine: newFakeEngine(), chain: &fakeChain{}, log: &safeBuffer{},
+	r := &rig{t: t, engine: newFakeEngine(), auditor: &fakeAuditor{}, chain: &fakeChain{}, log: &safeBuffer{},
 		nodes: &fakeNodes{list: []Node{
 			{Node: "127.0.0.1:20200", Online: true, Usable: true, Exclusions: []Exclusion{}, Head: 42, LatencyMS: 1.5, Connections: NodeConns{Open: 2, Idle: 1},
 				Breakers: []NodeBreaker{{Class: "query", State: "closed"}, {Class: "write", State: "open", OpenForMS: 700}}},
@@ -382,7 +383,7 @@ func newRig(t *testing.T, change ...func(*Config)) *rig {
 		Calls: CallStat{Query: ClassStat{InFlight: 6, Places: 4096}, Write: ClassStat{Places: 64}, RetriesLeft: 16},
 	}
 	cfg := Config{
-		Version: "test", Engine: r.engine, Reports: r.engine, BodyLimit: 64 << 10,
+		Version: "test", Engine: r.engine, Auditor: r.auditor, Reports: r.engine, BodyLimit: 64 << 10,
 		Targets: []Target{{Info: chain.Target{Name: "main", Family: chain.FISCO3, ChainID: "chain0", Group: "group0"}, Chain: r.chain,
 			Nodes: r.nodes}},
 		Logger: slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),

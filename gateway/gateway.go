@@ -32,6 +32,7 @@ type Config struct {
 	Version     string // of the program, for the OpenAPI document and the metrics
 	Engine      Engine
 	Reports     Reports
+	Auditor     Auditor
 	Targets     []Target
 	Tokens      []Token        // empty asks nobody for a token
 	BodyLimit   int64          // bytes of a JSON body; 0 is DefaultBodyLimit
@@ -50,6 +51,9 @@ func (c Config) Validate() error {
 	}
 	if c.Reports == nil {
 		problems = append(problems, errors.New("nothing writes reports"))
+	}
+	if c.Auditor == nil {
+		problems = append(problems, errors.New("there is no auditor"))
 	}
 	if len(c.Targets) == 0 {
 		problems = append(problems, errors.New("there is no target"))

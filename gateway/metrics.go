@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/bcosgate/bcosgate/batch"
+	"github.com/bcosgate/bcosgate/batch/reconcile"
 	"github.com/bcosgate/bcosgate/chain"
 )
 
@@ -32,10 +33,16 @@ type Metrics struct {
 	latencies     *prometheus.HistogramVec
 	commits       prometheus.Histogram
 	committedRows prometheus.Counter
+	reconciled    *prometheus.CounterVec
+	checkedRows   *prometheus.CounterVec
+	mismatches    *prometheus.CounterVec
 	chain         *callMetrics
 }
 
-var _ batch.Observer = (*Metrics)(nil)
+var (
+	_ batch.Observer     = (*Metrics)(nil)
+	_ reconcile.Observer = (*Metrics)(nil)
+)
 
 // NewMetrics makes an empty set of metrics for a program of that version.
 func NewMetrics(version string) *Metrics {
@@ -67,6 +74,15 @@ func NewMetrics(version string) *Metrics {
 		committedRows: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "bcosgate_store_committed_rows_total", Help: "Rows that group commits wrote.",
 		}),
+		reconciled: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "bcosgate_reconcile_jobs_total", Help: "Jobs that were compared with their chain; state is agrees, differs or incomplete.",
+		}, []string{"target", "state"}),
+		checkedRows: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "bcosgate_reconcile_rows_total", Help: "Rows that were compared with the chain.",
+		}, []string{"target"}),
+		mismatches: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "bcosgate_reconcile_mismatches_total", Help: "Differences between store and chain, or between nodes.",
+		}, []string{"target", "kind"}),
 	}
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "bcosgate_build_info", Help: "Always 1; the label has the version of the gateway.",
@@ -74,6 +90,7 @@ func NewMetrics(version string) *Metrics {
 	})
 	build.Set(1)
 	m.registry.MustRegister(build, m.requests, m.durations, m.inFlight, m.answers, m.latencies, m.commits, m.committedRows,
+		m.reconciled, m.checkedRows, m.mismatches,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.registry.MustRegister(m.chain.collectors()...)
 	m.handler = promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: nil, MaxRequestsInFlight: 8, Timeout: requestTimeout})
@@ -98,6 +115,15 @@ func (m *Metrics) Settled(target string, state batch.ItemState, latency time.Dur
 func (m *Metrics) Committed(rows int, took time.Duration) {
 	m.commits.Observe(took.Seconds())
 	m.committedRows.Add(float64(rows))
+}
+
+// Reconciled counts one comparison of a job with its chain.
+func (m *Metrics) Reconciled(target string, r reconcile.Result) {
+	m.reconciled.WithLabelValues(target, string(r.State)).Inc()
+	m.checkedRows.WithLabelValues(target).Add(float64(r.Checked))
+	for kind, n := range r.Kinds {
+		m.mismatches.WithLabelValues(target, string(kind)).Add(float64(n))
+	}
 }
 
 // observe counts one HTTP request. Methods and routes that are not in the table

@@ -6,6 +6,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/bcosgate/bcosgate/batch"
+	"github.com/bcosgate/bcosgate/batch/reconcile"
 )
 
 // words describes the members of types that belong to packages which know
@@ -61,6 +62,38 @@ func words() map[string]string {
 		"Attempt.created":    "When it was signed",
 		"Attempt.outcome":    "What the last answer was",
 
+		"Reconciliation.jobId":        "ID of the job",
+		"Reconciliation.state":        "agrees: nothing differs; differs: something does; incomplete: it broke off, and what was compared until then agrees",
+		"Reconciliation.error":        "Why it broke off",
+		"Reconciliation.errorKind":    "Kind of the chain error, when it was one",
+		"Reconciliation.nodes":        "How many nodes are asked for each transaction and block",
+		"Reconciliation.rows":         "Rows of the job",
+		"Reconciliation.checked":      "Rows that were compared",
+		"Reconciliation.open":         "Rows that may still change, which were not compared",
+		"Reconciliation.fromBlock":    "First block that is searched for unknown transactions; 0: none is",
+		"Reconciliation.toBlock":      "Last block that is searched",
+		"Reconciliation.scanned":      "How many of these blocks were searched",
+		"Reconciliation.transactions": "Transactions in the blocks that were searched",
+		"Reconciliation.nameless":     "Unknown transactions whose sender no node tells",
+		"Reconciliation.mismatches":   "How many differences were found",
+		"Reconciliation.kinds":        "How many of each kind",
+		"Reconciliation.listed":       "The first of them",
+		"Reconciliation.started":      "When it began",
+		"Reconciliation.finished":     "When it ended",
+
+		"Mismatch.kind":   "In which way store and chain, or nodes, differ",
+		"Mismatch.row":    "Number of the row; left out when it belongs to none",
+		"Mismatch.id":     "The row's own _id",
+		"Mismatch.trace":  "Job and row, as in logs",
+		"Mismatch.txHash": "Hash of the transaction; left out when it is about a block or the job",
+		"Mismatch.block":  "The block, as the store says, else as the nodes do",
+		"Mismatch.field":  "What differs",
+		"Mismatch.stored": "What the store says",
+		"Mismatch.nodes":  "What each node says",
+
+		"Said.node": "host:port of the node",
+		"Said.says": "What it says",
+
 		"Value.name":   "Name of the output; may be empty",
 		"Value.type":   "ABI type",
 		"Value.value":  "The value: integers as decimal strings, bytes as hex, addresses with checksum",
@@ -87,6 +120,7 @@ func wordsOfItem() map[string]string {
 		"attempts":   "How often it was signed; all attempts have one nonce",
 		"latencyMs":  "Milliseconds from the first send to the outcome",
 		"input":      "The row as it came",
+		"trace":      "Job and row: the name of the item in logs",
 		"history":    "Every attempt, where it was asked for",
 	}
 }
@@ -123,5 +157,11 @@ func describe(schemas map[string]*huma.Schema) {
 	enum("Transaction", "state", states...)
 	enum("Job", "state", string(batch.JobLoading), string(batch.JobInvalid), string(batch.JobReady), string(batch.JobRunning),
 		string(batch.JobCanceling), string(batch.JobCanceled), string(batch.JobDone))
+	enum("Reconciliation", "state", string(reconcile.Queued), string(reconcile.Running), string(reconcile.Agrees), string(reconcile.Differs), string(reconcile.Incomplete))
+	kinds := make([]any, len(reconcile.Kinds))
+	for i, k := range reconcile.Kinds {
+		kinds[i] = string(k)
+	}
+	enum("Mismatch", "kind", kinds...)
 	enum("Spec", "kind", string(batch.KindBatch), string(batch.KindTransaction))
 }

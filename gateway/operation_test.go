@@ -20,6 +20,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/bcosgate/bcosgate/batch"
+	"github.com/bcosgate/bcosgate/batch/reconcile"
 	"github.com/bcosgate/bcosgate/chain"
 )
 
@@ -151,6 +152,7 @@ func TestMetricsTellWhatHappened(t *testing.T) {
 	m.Answered("main", chain.KindTimeout, time.Second)
 	m.Settled("main", batch.ItemConfirmed, time.Second)
 	m.Committed(500, 3*time.Millisecond)
+	m.Reconciled("main", reconcile.Result{State: reconcile.Differs, Checked: 9, Kinds: map[reconcile.Kind]int64{reconcile.WrongBlock: 2}})
 	m.ChainCalled(ChainCall{Target: "main", Op: "call", Class: "query", Source: chain.SourceNode, Took: 2 * time.Millisecond})
 	m.ChainCalled(ChainCall{Target: "main", Op: "call", Class: "query", Kind: chain.KindOverloaded, Source: chain.SourceNode})
 	m.ChainCalled(ChainCall{Target: "main", Op: "call", Class: "query", Source: chain.SourceCache})
@@ -178,6 +180,9 @@ func TestMetricsTellWhatHappened(t *testing.T) {
 		`bcosgate_item_latency_seconds_count{state="confirmed",target="main"} 1`,
 		`bcosgate_store_commit_duration_seconds_count 1`,
 		`bcosgate_store_committed_rows_total 500`,
+		`bcosgate_reconcile_jobs_total{state="differs",target="main"} 1`,
+		`bcosgate_reconcile_rows_total{target="main"} 9`,
+		`bcosgate_reconcile_mismatches_total{kind="wrong_block",target="main"} 2`,
 		`bcosgate_items_settled_total{state="confirmed",target="main"} 5`,
 		`bcosgate_items_settled_total{state="reverted",target="main"} 0`,
 		`bcosgate_send_failures_total{kind="timeout",target="main"} 1`,
@@ -227,7 +232,7 @@ func TestMetricsTellWhatHappened(t *testing.T) {
 	for _, found := range regexp.MustCompile("`(bcosgate_\\w+)`").FindAllStringSubmatch(string(doc), -1) {
 		require.True(t, inUse[found[1]], "METRICS.md has a name that is not there: %s", found[1])
 	}
-	_, err = New(Config{Engine: r.engine, Reports: r.engine, Targets: []Target{{Info: chain.Target{Name: "x"}, Chain: r.chain, Nodes: r.nodes}}, Metrics: m})
+	_, err = New(Config{Engine: r.engine, Auditor: r.auditor, Reports: r.engine, Targets: []Target{{Info: chain.Target{Name: "x"}, Chain: r.chain, Nodes: r.nodes}}, Metrics: m})
 	require.ErrorContains(t, err, "another gateway")
 }
 

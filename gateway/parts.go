@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"github.com/bcosgate/bcosgate/batch"
+	"github.com/bcosgate/bcosgate/batch/reconcile"
 	"github.com/bcosgate/bcosgate/batch/report"
 	"github.com/bcosgate/bcosgate/batch/rows"
 	"github.com/bcosgate/bcosgate/chain"
@@ -44,6 +45,12 @@ type (
 		Stats() []batch.TargetStats
 	}
 )
+
+// Auditor compares jobs with their chains. *reconcile.Auditor does.
+type Auditor interface {
+	Request(ctx context.Context, jobID string, opt reconcile.Options) (reconcile.Result, error)
+	Result(jobID string) (reconcile.Result, error)
+}
 
 // Reader is what the gateway needs of a target's connections.
 type Reader interface {

@@ -11,10 +11,15 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humagin"
 
 	"github.com/bcosgate/bcosgate/batch"
+	"github.com/bcosgate/bcosgate/batch/reconcile"
 	"github.com/bcosgate/bcosgate/batch/rows"
 	"github.com/bcosgate/bcosgate/chain"
 	"github.com/bcosgate/bcosgate/contracts"
 )
+
+// reconcilePause is when a place in the line of reconciliations may be free: they take
+// seconds to minutes.
+const reconcilePause = 10 * time.Second
 
 // problemOf is the one place where errors from inside become problems. What it
 // does not know is a 500 whose text stays in the log.
@@ -32,6 +37,9 @@ func (g *Gateway) problemOf(err error) *Problem {
 	}
 	if e, ok := errors.AsType[*batch.SpecError](err); ok {
 		return badMember(e.Field, e.Reason)
+	}
+	if e, ok := errors.AsType[*reconcile.OptionError](err); ok {
+		return newProblem(http.StatusUnprocessableEntity, "invalid_request", e.Error()).at("query."+e.Option, e.Reason)
 	}
 	if e, ok := errors.AsType[*rows.Fault](err); ok {
 		p := newProblem(http.StatusUnprocessableEntity, "invalid_rows", "the rows cannot be read, nothing was sent: "+e.Error())
@@ -57,6 +65,10 @@ func sentinelProblem(err error) *Problem {
 	switch {
 	case errors.Is(err, batch.ErrNotFound):
 		return newProblem(http.StatusNotFound, "job_not_found", "there is no such job: GET /v1/jobs lists them")
+	case errors.Is(err, reconcile.ErrNever):
+		return newProblem(http.StatusNotFound, "reconciliation_not_found", "this job has not been reconciled since the gateway started: begin with POST /v1/jobs/{id}/reconcile")
+	case errors.Is(err, reconcile.ErrBusy):
+		return newProblem(http.StatusTooManyRequests, "too_many_requests", "too many jobs wait to be reconciled: ask again later").later(reconcilePause)
 	case errors.Is(err, batch.ErrConflict):
 		return newProblem(http.StatusConflict, "conflict", "the idempotency key or the rows of this job belong to another request: use a new key, or send the same again")
 	case errors.Is(err, batch.ErrState):

@@ -47,6 +47,8 @@ func routes() []route {
 		reportRoute(),
 		startJobRoute(),
 		cancelJobRoute(),
+		reconcileJobRoute(),
+		getReconciliationRoute(),
 		transactionRoute(),
 		callRoute(),
 		listContractsRoute(),

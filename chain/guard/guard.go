@@ -45,6 +45,7 @@ var _ interface {
 	chain.CodeReader
 	chain.Identifier
 	chain.AbsenceProver
+	chain.WitnessAsker
 } = (*Guard)(nil)
 
 // New puts the policies around the calls to the nodes of a pool. It starts

@@ -31,8 +31,8 @@ const exitHelp = `Exit codes:
   2    some rows (or the call, or the deployment) were reverted, rejected or canceled
   3    stopped by the error budget (no command sets one yet)
   4    rows are left whose outcome is not known
-  5    no node, or no gateway, can be reached
-  6    a report is not the one that was written (verify-report); no command reconciles yet
+  5    no node, or no gateway, can be reached; with reconcile: fewer nodes than wanted
+  6    reconcile found a difference, or a report is not the one that was written (verify-report)
   130  interrupted; batchcall resume goes on`
 
 // errInterrupted is the cause of a context that a signal ended.

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/bcosgate/bcosgate/batch"
+	"github.com/bcosgate/bcosgate/batch/reconcile"
 )
 
 // plainInterval is how often progress is told where it is not drawn.
@@ -22,6 +23,8 @@ type progress interface {
 	job(p batch.Progress)
 	// bytes tells how much of an input was read.
 	bytes(read, total int64)
+	// reconciled tells how far a comparison with the chain is.
+	reconciled(r reconcile.Result)
 	// end takes a drawing away, so that what follows starts on its own line.
 	end()
 }
@@ -46,10 +49,11 @@ func (a *app) newProgress() progress {
 
 type silent struct{}
 
-func (silent) job(batch.Progress)  {}
-func (silent) bytes(_, _ int64)    {}
-func (silent) end()                {}
-func settled(c batch.Counts) int64 { return c.Confirmed + c.Reverted + c.Rejected + c.Canceled }
+func (silent) job(batch.Progress)          {}
+func (silent) bytes(_, _ int64)            {}
+func (silent) end()                        {}
+func (silent) reconciled(reconcile.Result) {}
+func settled(c batch.Counts) int64         { return c.Confirmed + c.Reverted + c.Rejected + c.Canceled }
 
 // drawn is a bar on a terminal.
 type drawn struct {
@@ -67,6 +71,11 @@ func (d *drawn) job(p batch.Progress) { d.draw(settled(p.Counts), p.Rows, jobLin
 
 func (d *drawn) bytes(read, total int64) {
 	d.draw(read, total, "checking rows")
+}
+
+func (d *drawn) reconciled(r reconcile.Result) {
+	done, total := reconcileSteps(r)
+	d.draw(done, total, reconcileLine(r))
 }
 
 func (d *drawn) draw(done, total int64, line string) {
@@ -132,7 +141,32 @@ func (p *printed) bytes(read, total int64) {
 	}
 }
 
+func (p *printed) reconciled(r reconcile.Result) {
+	if p.due() {
+		fmt.Fprintln(p.out, reconcileLine(r))
+	}
+}
+
 func (p *printed) end() {}
+
+// reconcileSteps counts rows first, then the blocks that are searched.
+func reconcileSteps(r reconcile.Result) (done, total int64) {
+	if r.Checked+r.Open < r.Rows || r.FromBlock == 0 {
+		return r.Checked + r.Open, r.Rows
+	}
+	return int64(r.Scanned), int64(r.ToBlock - r.FromBlock + 1)
+}
+
+func reconcileLine(r reconcile.Result) string {
+	line := fmt.Sprintf("%d of %d rows compared", r.Checked+r.Open, r.Rows)
+	if r.Scanned > 0 {
+		line += fmt.Sprintf(", %d blocks searched", r.Scanned)
+	}
+	if r.Mismatches > 0 {
+		line += fmt.Sprintf(", %d mismatches", r.Mismatches)
+	}
+	return line
+}
 
 // jobLine says rate, remaining time and states.
 func jobLine(p batch.Progress) string {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/sha256"
+	"database/sql"
 	"encoding/pem"
 	"fmt"
 	"os"
@@ -73,6 +74,7 @@ func runScripts(t *testing.T, dir string, more func(*testscript.Env)) {
 			"watch":      watch,
 			"jobid":      jobID,
 			"address":    address,
+			"sql":        changeStore,
 		},
 	})
 }
@@ -228,6 +230,18 @@ func address(ts *testscript.TestScript, _ bool, args []string) {
 	c, err := store.Contract(context.Background(), "chain0.group0", args[1])
 	ts.Check(err)
 	ts.Setenv(args[0], c.Address.Hex())
+}
+
+// sql STATEMENT changes the store behind the program's back.
+func changeStore(ts *testscript.TestScript, _ bool, args []string) {
+	db, err := sql.Open("sqlite", ts.MkAbs(filepath.FromSlash("data/batchcall.db")))
+	ts.Check(err)
+	defer db.Close()
+	res, err := db.ExecContext(context.Background(), args[0])
+	ts.Check(err)
+	if n, err := res.RowsAffected(); err != nil || n == 0 {
+		ts.Fatalf("%s: %d rows, %v", args[0], n, err)
+	}
 }
 
 // watch NAME follows the gateway's job of that name with batchcall get.

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bcosgate/bcosgate/batch"
+	"github.com/bcosgate/bcosgate/batch/reconcile"
 	"github.com/bcosgate/bcosgate/batch/report"
 	"github.com/bcosgate/bcosgate/certs"
 	"github.com/bcosgate/bcosgate/configs"
@@ -69,11 +70,14 @@ func (w *world) gateway(t *testing.T, token string) (plain, secured *httptest.Se
 	require.NoError(t, engine.Start(t.Context()))
 	t.Cleanup(func() { stopping(engine.Stop) })
 
+	auditor := reconcile.NewAuditor(reconcile.New(store, assemble.ReconcileTargets(targets)), reconcile.AuditorConfig{Logger: log})
+	require.NoError(t, auditor.Start(t.Context()))
+	t.Cleanup(func() { stopping(auditor.Stop) })
 	received, err := uploads.Open(filepath.Join(dir, "uploads"))
 	require.NoError(t, err)
 	handler, err := gateway.New(gateway.Config{
 		Uploads: received,
-		Version: "test", Engine: engine, Reports: report.NewWriter(store), Logger: log,
+		Version: "test", Engine: engine, Auditor: auditor, Reports: report.NewWriter(store), Logger: log,
 		Targets: []gateway.Target{{Info: targets[0].Info, Chain: targets[0].Guard, Nodes: noNodes{}}},
 		Tokens:  []gateway.Token{gateway.NewToken("test", token)},
 	})

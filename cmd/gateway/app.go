@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/bcosgate/bcosgate/batch"
+	"github.com/bcosgate/bcosgate/batch/reconcile"
 	"github.com/bcosgate/bcosgate/batch/report"
 	"github.com/bcosgate/bcosgate/configs"
 	"github.com/bcosgate/bcosgate/gateway"
@@ -97,12 +98,15 @@ func (a *App) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	auditor := reconcile.NewAuditor(reconcile.New(store, assemble.ReconcileTargets(targets)), reconcile.AuditorConfig{
+		Every: a.cfg.Audit.Every, Within: a.cfg.Audit.Within, Nodes: a.cfg.Audit.Nodes, Rate: a.cfg.Audit.Rate, Logger: a.log, Observer: metrics,
+	})
 	received, err := uploads.Open(a.cfg.Store.Path + ".uploads")
 	if err != nil {
 		return err
 	}
 	a.api, err = gateway.New(gateway.Config{
-		Version: buildinfo.Read().Version, Engine: engine, Reports: report.NewWriter(store), Targets: apiTargets(targets), Tokens: tokens, Metrics: metrics, Logger: a.log,
+		Version: buildinfo.Read().Version, Engine: engine, Auditor: auditor, Reports: report.NewWriter(store), Targets: apiTargets(targets), Tokens: tokens, Metrics: metrics, Logger: a.log,
 		BodyLimit: int64(a.cfg.HTTP.BodyLimit), RowsLimit: int64(a.cfg.HTTP.RowsLimit), Uploads: received,
 	})
 	if err != nil {
@@ -123,6 +127,10 @@ func (a *App) start(ctx context.Context) error {
 		return fmt.Errorf("store %s: %w", a.cfg.Store.Path, advised(err))
 	}
 	a.onStop("engine", .9, engine.Stop)
+	if err := auditor.Start(ctx); err != nil {
+		return err
+	}
+	a.onStop("auditor", 1, auditor.Stop)
 	if err := a.server.Start(ctx); err != nil {
 		return err
 	}

@@ -94,15 +94,20 @@ func TestOnlySafeRequestsAreRepeated(t *testing.T) {
 			_, err := c.PutRows(ctx, "j", rowsOf("a\n1\n"))
 			return err
 		}, 3},
-		"start":     {func(ctx context.Context, c *Client) error { _, err := c.StartJob(ctx, "j"); return err }, 3},
-		"cancel":    {func(ctx context.Context, c *Client) error { _, err := c.CancelJob(ctx, "j"); return err }, 3},
-		"job":       {func(ctx context.Context, c *Client) error { _, err := c.Job(ctx, "j"); return err }, 3},
-		"jobs":      {func(ctx context.Context, c *Client) error { _, err := c.Jobs(ctx, JobFilter{}); return err }, 3},
-		"job rows":  {func(ctx context.Context, c *Client) error { _, err := c.Rows(ctx, "j", RowFilter{}); return err }, 3},
-		"report":    {func(ctx context.Context, c *Client) error { return c.Report(ctx, "j", report.Options{}, io.Discard) }, 3},
-		"call":      {func(ctx context.Context, c *Client) error { _, err := c.Call(ctx, CallRequest{}); return err }, 3},
-		"contracts": {func(ctx context.Context, c *Client) error { _, err := c.Contracts(ctx, ""); return err }, 3},
-		"chains":    {func(ctx context.Context, c *Client) error { _, err := c.Chains(ctx); return err }, 3},
+		"start":    {func(ctx context.Context, c *Client) error { _, err := c.StartJob(ctx, "j"); return err }, 3},
+		"cancel":   {func(ctx context.Context, c *Client) error { _, err := c.CancelJob(ctx, "j"); return err }, 3},
+		"job":      {func(ctx context.Context, c *Client) error { _, err := c.Job(ctx, "j"); return err }, 3},
+		"jobs":     {func(ctx context.Context, c *Client) error { _, err := c.Jobs(ctx, JobFilter{}); return err }, 3},
+		"job rows": {func(ctx context.Context, c *Client) error { _, err := c.Rows(ctx, "j", RowFilter{}); return err }, 3},
+		"report":   {func(ctx context.Context, c *Client) error { return c.Report(ctx, "j", report.Options{}, io.Discard) }, 3},
+		"reconcile": {func(ctx context.Context, c *Client) error {
+			_, err := c.Reconcile(ctx, "j", ReconcileOptions{Nodes: 3})
+			return err
+		}, 3},
+		"reconciliation": {func(ctx context.Context, c *Client) error { _, err := c.Reconciliation(ctx, "j"); return err }, 3},
+		"call":           {func(ctx context.Context, c *Client) error { _, err := c.Call(ctx, CallRequest{}); return err }, 3},
+		"contracts":      {func(ctx context.Context, c *Client) error { _, err := c.Contracts(ctx, ""); return err }, 3},
+		"chains":         {func(ctx context.Context, c *Client) error { _, err := c.Chains(ctx); return err }, 3},
 	}
 	failures := map[string]http.HandlerFunc{
 		"503": func(w http.ResponseWriter, _ *http.Request) { writeProblem(w, Problem{Status: 503}) },

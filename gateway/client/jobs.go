@@ -13,6 +13,7 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 
 	"github.com/bcosgate/bcosgate/batch"
+	"github.com/bcosgate/bcosgate/batch/reconcile"
 	"github.com/bcosgate/bcosgate/batch/report"
 )
 
@@ -212,6 +213,37 @@ func (c *Client) Report(ctx context.Context, jobID string, opt report.Options, w
 		}
 		return err
 	})
+}
+
+// ReconcileOptions say how a job is compared with its chain; the zero value asks two
+// nodes and searches the blocks of the job.
+type ReconcileOptions struct {
+	Nodes    int    // how many nodes are asked for each transaction and block
+	From, To uint64 // blocks that are searched for unknown transactions
+	Event    string // that the contract must have emitted in every confirmed row
+}
+
+// Reconcile begins to compare a job with its chain, and returns at once; a job that
+// waits or is being compared is not begun again. Reconciliation tells the result.
+func (c *Client) Reconcile(ctx context.Context, jobID string, o ReconcileOptions) (reconcile.Result, error) {
+	query := url.Values{}
+	setIf(query, "event", o.Event)
+	for name, n := range map[string]uint64{"nodes": uint64(max(o.Nodes, 0)), "from": o.From, "to": o.To} {
+		if n > 0 {
+			query.Set(name, strconv.FormatUint(n, 10))
+		}
+	}
+	var r reconcile.Result
+	_, err := c.doJSON(ctx, request{method: http.MethodPost, path: jobPath(jobID, "reconcile"), query: query, repeat: true}, &r)
+	return r, err
+}
+
+// Reconciliation reads how the last comparison of a job with its chain stands or
+// ended; see IsNotFound.
+func (c *Client) Reconciliation(ctx context.Context, jobID string) (reconcile.Result, error) {
+	var r reconcile.Result
+	_, err := c.doJSON(ctx, request{method: http.MethodGet, path: jobPath(jobID, "reconcile"), repeat: true}, &r)
+	return r, err
 }
 
 func jobPath(jobID string, below ...string) string {

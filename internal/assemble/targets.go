@@ -8,6 +8,7 @@ import (
 	"log/slog"
 
 	"github.com/bcosgate/bcosgate/batch"
+	"github.com/bcosgate/bcosgate/batch/reconcile"
 	"github.com/bcosgate/bcosgate/certs"
 	"github.com/bcosgate/bcosgate/chain"
 	"github.com/bcosgate/bcosgate/chain/fisco"
@@ -166,6 +167,18 @@ func EngineTargets(targets []Target) []batch.Target {
 	list := make([]batch.Target, len(targets))
 	for i, t := range targets {
 		list[i] = t.Target
+	}
+	return list
+}
+
+// ReconcileTargets is what jobs are compared with.
+func ReconcileTargets(targets []Target) []reconcile.Target {
+	list := make([]reconcile.Target, len(targets))
+	for i, t := range targets {
+		list[i] = reconcile.Target{Name: t.Info.Name, Chain: t.Guard}
+		for _, signer := range t.Accounts {
+			list[i].Accounts = append(list[i].Accounts, signer.Address())
+		}
 	}
 	return list
 }

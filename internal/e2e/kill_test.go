@@ -23,7 +23,7 @@ import (
 
 // The engine is killed with SIGKILL at random moments of a job and started
 // again each time; in the end the chain has executed every row exactly once,
-// and the report agrees with the chain.
+// the report agrees with the chain, and so do the store and two nodes.
 func TestKilledEngineExecutesEveryRowOnce(t *testing.T) {
 	t.Parallel()
 	const rows, kills = 5000, 6
@@ -57,7 +57,9 @@ func TestKilledEngineExecutesEveryRowOnce(t *testing.T) {
 	}
 
 	report := filepath.Join(w.dir, "report.csv")
-	w.run(append(args, "--report", report)...)
+	var job struct{ ID string }
+	require.NoError(t, json.Unmarshal([]byte(w.run(append(args, "--report", report)...)), &job))
+	w.run("reconcile", job.ID, "--nodes", "2", "--event", "Saved(bytes32,address,uint256,string)") // exits 0
 	requireConfirmedOnce(t, report, input)
 	require.Equal(t, rows, w.evidenceCount(), "records in the contract")
 	total, failed := w.transactions()

@@ -4,8 +4,9 @@ import "sync"
 
 const (
 	// budgetAtOnce is how many retries may follow each other without calls between
-	// them: a node that goes away takes about so many requests with it.
-	budgetAtOnce = 64
+	// them: a node that goes away takes so many requests with it, when 200 callers have
+	// just found it the quickest of all.
+	budgetAtOnce = 256
 	// budgetFirst is how many there are before the first call has paid for any.
 	budgetFirst = 16
 )

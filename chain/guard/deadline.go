@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// deadline bounds one attempt by the answer time of its class. The attempt gets a
-// context of its own only where it needs one.
+// deadline bounds one attempt by the answer time of its class. The attempt of a
+// read has a context of its own in any case: it may be given up.
 func (g *Guard) deadline(next handler) handler {
 	return func(ctx context.Context, r *request) (any, error) {
 		limit := g.cfg.policy(r.class).AnswerTimeout
@@ -15,7 +15,7 @@ func (g *Guard) deadline(next handler) handler {
 		switch {
 		case r.patient:
 			ctx, r.cancel = context.WithTimeout(ctx, limit)
-		case r.duel != nil:
+		case r.class == Query:
 			ctx, r.cancel = context.WithCancel(ctx)
 		default:
 			return next(ctx, r)

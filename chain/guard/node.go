@@ -157,13 +157,17 @@ func (g *Guard) lease(ctx context.Context, r *request) (any, error) {
 	if err != nil {
 		return nil, failed(r, err)
 	}
-	if r.class == Query { // a write is answered when its block is there
-		l.AtOnce()
-	}
 	var outcome pool.Outcome
 	defer func() { l.Release(outcome) }() // also when the connection panics
 	if ctx.Err() != nil {
 		return nil, ended(ctx, r)
+	}
+	if r.class == Query { // a write is answered when its block is there
+		var giveUp context.CancelFunc
+		if r.more { // else it can only wait
+			giveUp = r.cancel
+		}
+		l.AtOnce(giveUp)
 	}
 	var head uint64
 	if r.minHead != 0 {
@@ -173,6 +177,9 @@ func (g *Guard) lease(ctx context.Context, r *request) (any, error) {
 	r.patient = g.patience(ctx, r, began)
 	result, err := r.ask(ctx, r, l)
 	err = failed(r, err)
+	if chain.Is(err, chain.KindCanceled) {
+		err = givenUp(r, l, err)
+	}
 	if err == nil || chain.Is(err, chain.KindNotFound) {
 		err = notBehind(r, head, result, err)
 	}
@@ -181,4 +188,17 @@ func (g *Guard) lease(ctx context.Context, r *request) (any, error) {
 		outcome.Latency = time.Since(began)
 	}
 	return result, err
+}
+
+// givenUp is the error of an attempt that was cancelled: a time-out when the pool
+// did it, because the node answers nothing. That is held against the node however
+// little time the caller has.
+func givenUp(r *request, l pool.Lease, err error) error {
+	silence := l.GivenUp()
+	if silence == 0 {
+		return err
+	}
+	r.patient = true
+	return &chain.Error{Kind: chain.KindTimeout, Sent: chain.SentNo, Op: r.op, Node: l.Node(),
+		Msg: fmt.Sprintf("the node answered nothing for %s, and no heartbeat either", silence.Round(time.Millisecond))}
 }

@@ -65,6 +65,7 @@ type request struct {
 	fresh   bool // on a connection that was made for it
 	hedge   bool // beside another attempt
 	retry   bool // after another attempt
+	more    bool // it is a read, and may be asked again after this attempt
 	patient bool // the node has the time that its class has
 
 	node   *pool.Node         // that is asked; nil until onNode has chosen it

@@ -19,6 +19,7 @@ func (g *Guard) retry(b *budget, next handler) handler {
 		policy := g.cfg.policy(r.class)
 		call := r
 		for n := 0; ; n++ {
+			r.more = r.class == Query && n < policy.Retries
 			result, err := next(ctx, r)
 			call.cut = r.cut
 			if err == nil || n >= policy.Retries || !elsewhere(r, err) || ctx.Err() != nil {

@@ -44,6 +44,8 @@ func BenchmarkLeaseParallel(b *testing.B) {
 	})
 }
 
+func giveUp() {}
+
 // once chooses, leases and releases.
 func once(ctx context.Context, p *Pool) error {
 	n, err := p.Choose(Want{MinHead: 7})
@@ -54,6 +56,7 @@ func once(ctx context.Context, p *Pool) error {
 	if err != nil {
 		return err
 	}
+	l.AtOnce(giveUp)
 	l.Release(Outcome{Result: Answered, Latency: time.Millisecond})
 	return nil
 }

@@ -71,13 +71,14 @@ func (p *Pool) Choose(want Want) (*Node, error) {
 	return best, nil
 }
 
-// class is what counts before the score; lower is better.
+// class is what counts before the score; lower is better. A node that has been
+// silent comes last, also when it alone told of the wanted block: others will know
+// it in a moment, while it may not answer at all.
 func (c *candidate) class(want *Want, highest uint64, now time.Time) int32 {
-	tier := c.n.tier.Load() // below 8
+	class := c.n.tier.Load() << 1 // below 16
 	if c.n.meter.silence(now) > silentAbove {
-		tier |= tierFailing
+		class |= 64
 	}
-	class := tier << 1
 	if c.head+maxLag < highest {
 		class |= 1
 	}

@@ -63,10 +63,6 @@ const (
 	failingTier
 )
 
-// tierFailing is also that of a node which has been silent for too long: it will
-// have failed when its requests have timed out.
-const tierFailing = 4
-
 // tierOf is how good a node with these exclusions is: it is asked only when there
 // is none in a lower tier.
 func tierOf(exclusions []Exclusion) (tier int32) {

@@ -24,6 +24,7 @@ func (n *Node) beat(ctx context.Context, m *member) {
 			return // it tells nothing about the node
 		case err == nil:
 			n.missed = 0
+			n.alive(time.Now())
 			n.pool.count.beats.Add(1)
 			n.meter.beat(took)
 		default:

@@ -26,9 +26,6 @@ const (
 	// slowBy is the least difference that counts: below it the scheduling of this
 	// machine is measured rather than the node. Half of it ends slowness.
 	slowBy = 5 * time.Millisecond
-	// silentAbove is how long a node may leave all requests that it could answer at
-	// once; a node that executes a full block takes a part of it.
-	silentAbove = time.Second
 )
 
 // judge looks at the nodes until ctx ends.
@@ -59,6 +56,9 @@ func (p *Pool) look() {
 	for i, n := range nodes {
 		head, up := n.head()
 		serves := n.serves()
+		if n.meter.silence(now) > silentAbove {
+			n.poke() // its owner asks whether it answers anything
+		}
 		if !up {
 			continue
 		}

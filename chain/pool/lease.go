@@ -32,7 +32,7 @@ type Outcome struct {
 type Lease struct {
 	node *Node
 	on   *member
-	owes bool // AtOnce was said
+	owes int32 // its place among those that owe an answer, from 1 on; 0: AtOnce was not said
 }
 
 // Conn is the connection, which other requests use at the same time. It may break
@@ -44,12 +44,25 @@ func (l Lease) Node() string { return l.node.name }
 
 // AtOnce says, once and before the node is asked, that it can answer the request at
 // once. As long as it answers none of such requests, it counts as slow as it is
-// silent.
-func (l *Lease) AtOnce() {
-	l.owes = true
+// silent. When it answers no heartbeat either, and another node can be asked, giveUp
+// is called, at most once and perhaps after Release: it has to end the request, and
+// must not wait. nil is for a request that can only wait.
+func (l *Lease) AtOnce(giveUp context.CancelFunc) {
 	l.node.mu.Lock()
 	l.node.meter.owe()
+	l.owes = l.node.owed.add(giveUp)
 	l.node.mu.Unlock()
+}
+
+// GivenUp is for how long the node had answered none of its requests when this one
+// was given up; 0 when it was not.
+func (l Lease) GivenUp() time.Duration {
+	if l.owes == 0 {
+		return 0
+	}
+	l.node.mu.Lock()
+	defer l.node.mu.Unlock()
+	return l.node.owed.places[l.owes-1].silence
 }
 
 // Release gives the place back and says how the request ended.
@@ -60,7 +73,8 @@ func (l Lease) Release(o Outcome) {
 	m.inFlight--
 	n.inFlight.Add(-1)
 	n.meter.request(o)
-	if l.owes {
+	if l.owes != 0 {
+		n.owed.remove(l.owes)
 		n.meter.settle(o)
 	}
 	if o.Result == Failed {

@@ -21,8 +21,10 @@ type meter struct {
 	errors  atomic.Uint64 // bits of a float64: moving average, 0 to 1
 
 	// Requests that the node could answer at once and has not yet, and since when it
-	// answered none of them, in unix ns; 0 when there are none.
-	owed   int // read under the lock only
+	// answered none of them, in unix ns; 0 when there are none. A node that left a
+	// heartbeat, too, is mute: it is silent until it answers something.
+	owed   int  // read under the lock only
+	mute   bool // read under the lock only
 	silent atomic.Int64
 
 	beats [2]time.Duration // the last two heartbeats; read under the lock only
@@ -30,7 +32,7 @@ type meter struct {
 
 // owe notes a request that the node can answer at once.
 func (m *meter) owe() {
-	if m.owed++; m.owed == 1 {
+	if m.owed++; m.owed == 1 && !m.mute {
 		m.silent.Store(time.Now().UnixNano())
 	}
 }
@@ -38,9 +40,19 @@ func (m *meter) owe() {
 // settle notes that such a request has ended.
 func (m *meter) settle(o Outcome) {
 	switch m.owed--; {
-	case m.owed == 0:
-		m.silent.Store(0)
 	case o.Result == Answered:
+		m.speak()
+	case m.owed == 0 && !m.mute:
+		m.silent.Store(0)
+	}
+}
+
+// speak ends a silence; the next one begins now if answers are still owed.
+func (m *meter) speak() {
+	m.mute = false
+	if m.owed == 0 {
+		m.silent.Store(0)
+	} else {
 		m.silent.Store(time.Now().UnixNano())
 	}
 }
@@ -50,6 +62,9 @@ func (m *meter) reset(took time.Duration) {
 	m.latency.Store(int64(took))
 	m.errors.Store(0)
 	m.beats = [2]time.Duration{took, took}
+	if m.mute {
+		m.speak()
+	}
 }
 
 func (m *meter) request(o Outcome) {

@@ -39,15 +39,19 @@ type Node struct {
 	waiting list.List  // of *waiter, in the order in which they came
 	fresh   int        // of them, that wait for a new connection
 	demand  bool       // a lease asked for a further connection
+	owed    owed       // leases on which an answer is owed
 
-	busy     context.Context // of dials and heartbeats
-	quit     context.CancelFunc
-	dialing  bool
-	beating  bool
-	nextDial time.Time // not before
-	nextBeat time.Time
-	failures int // dials in a row that gave no connection that stood
-	missed   int // heartbeats in a row
+	busy      context.Context // of dials and heartbeats
+	quit      context.CancelFunc
+	dialing   bool
+	beating   bool
+	probing   bool      // beside the regular heartbeats
+	nextDial  time.Time // not before
+	nextBeat  time.Time
+	nextProbe time.Time
+	heard     time.Time // when a heartbeat was answered
+	failures  int       // dials in a row that gave no connection that stood
+	missed    int       // heartbeats in a row
 
 	online     bool
 	renewing   bool // the only connection is being replaced
@@ -125,6 +129,11 @@ func (n *Node) step(now time.Time) (next time.Duration, ended bool) {
 				ctx := n.busy
 				n.work.Go(func() { n.beat(ctx, m) })
 			}
+		}
+		if m := n.first(); m != nil && n.wantsProbe(now) {
+			n.probing, n.nextProbe = true, now.Add(silentAbove)
+			ctx := n.busy
+			n.work.Go(func() { n.probe(ctx, m) })
 		}
 		ended = n.leaving && len(n.members) == 0 && !n.dialing && !n.beating
 		n.ended = ended

@@ -40,7 +40,7 @@ func TestSilentNodeCollectsNoRequests(t *testing.T) {
 			require.NoError(t, err)
 			l, err := n.Lease(t.Context(), time.Second, false)
 			require.NoError(t, err)
-			l.AtOnce()
+			l.AtOnce(nil)
 			if n.Name() == "quick:1" {
 				owed = append(owed, l)
 			} else {
@@ -102,11 +102,15 @@ func TestSilentNodeIsAskedAfterExcludedOnes(t *testing.T) {
 		}
 		require.Equal(t, "silent:1", first())
 		l := leaseOn(t, p, "silent:1")
-		l.AtOnce()
+		l.AtOnce(nil)
 		time.Sleep(silentAbove)
 		require.Equal(t, "silent:1", first())
 		time.Sleep(time.Millisecond)
 		require.Equal(t, "lagging:1", first())
+		c.Set("silent:1", func(n *chaintest.Node) { n.Head = 101 })
+		n, err := p.Choose(Want{MinHead: 101})
+		require.NoError(t, err)
+		require.Equal(t, "lagging:1", n.Name(), "although it alone told of the block")
 		l.Release(Outcome{Result: Answered, Latency: time.Millisecond})
 		require.Equal(t, "silent:1", first(), "it answered")
 	})

@@ -23,7 +23,8 @@ import (
 const (
 	// readTime is the deadline of a read, as the gateway gives it to a request: time
 	// for three attempts of 10 s.
-	readTime = 30 * time.Second
+	readTime    = 30 * time.Second
+	attemptTime = 10 * time.Second
 	// thinkTime is what a reader waits on average between two reads, so that two
 	// cores carry all of them, the nodes and the job.
 	thinkTime = 200 * time.Millisecond

@@ -72,11 +72,12 @@ func (a *app) printBench(r loadgen.Report) error {
 	fmt.Fprintf(tab, "load\t%s, seed %d\n", r.Config.Profile, r.Config.Seed)
 	fmt.Fprintf(tab, "requests\t%d intended, %d sent (%d late), %d good\n", r.Total.Intended, r.Total.Sent, r.Total.Late, r.Total.Good)
 	fmt.Fprintf(tab, "failed\t%s\n", failureLine(r.Total.Counts))
-	if r.Config.Profile.Shape != loadgen.Stairs {
+	switch {
+	case r.Config.Profile.Shape != loadgen.Stairs:
 		fmt.Fprintf(tab, "rate\t%.1f/s\n", r.Rate)
-	} else if r.Knee != nil {
+	case r.Knee != nil:
 		fmt.Fprintf(tab, "knee\t%.1f/s, at step %d of %d\n", r.Rate, *r.Knee+1, len(r.Steps))
-	} else {
+	default:
 		fmt.Fprintf(tab, "knee\tnone, the first step did not hold\n")
 	}
 	if r.Total.Attempts > r.Total.Sent {

@@ -99,11 +99,11 @@ func TestPageIsWholeAndEscaped(t *testing.T) {
 			require.True(t, found)
 			d := xml.NewDecoder(strings.NewReader("<svg" + svg + "</svg>"))
 			for {
-				if _, err := d.Token(); errors.Is(err, io.EOF) {
+				_, err := d.Token()
+				if errors.Is(err, io.EOF) {
 					break
-				} else {
-					require.NoError(t, err)
 				}
+				require.NoError(t, err)
 			}
 		}
 	}

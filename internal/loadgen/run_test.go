@@ -285,3 +285,25 @@ func TestRequestsThatCannotBePrepared(t *testing.T) {
 		require.ErrorContains(t, err, "in flight is negative")
 	})
 }
+
+// A machine that slept, or had no time for us, does not send what is long overdue.
+func TestWhatIsOverdueWhenItsTurnComesIsDropped(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		cfg := steady(1, time.Minute)
+		cfg.setDefaults()
+		queue := make(chan prepared, 2)
+		for range 2 {
+			queue <- prepared{shot: func(context.Context) error { return nil }}
+		}
+		r := &run{cfg: cfg, rec: newRecorder(1), ready: &preparer{queue: queue}, places: make(chan struct{}, 1), began: time.Now().Add(-time.Minute)}
+		timer := time.NewTimer(0)
+		require.True(t, r.start(t.Context(), time.Minute-cfg.MaxDelay, timer))
+		require.True(t, r.start(t.Context(), time.Minute-cfg.MaxDelay+time.Millisecond, timer))
+		r.sending.Wait()
+		total := r.rec.functions[0]
+		require.Equal(t, int64(1), total.Dropped())
+		require.Equal(t, int64(1), total.Good)
+		require.Equal(t, int64(1), total.Late)
+	})
+}

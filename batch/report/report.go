@@ -106,7 +106,7 @@ func (r *Writer) WriteReport(ctx context.Context, jobID string, opt Options, w i
 	return r.store.Snapshot(ctx, jobID, func(s *batch.Snapshot) error {
 		// As much as SQLite reads at once costs nothing beside it.
 		out := bufio.NewWriterSize(w, 64<<10)
-		err := write(ctx, s, opt, out)
+		err := write(ctx, ahead{s}, opt, out)
 		if err == nil {
 			err = out.Flush()
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,7 +22,13 @@ import (
 // fakeStore has jobs of one confirmed row each, the newest first.
 type fakeStore struct {
 	jobs []batch.Job
-	gas  uint64 // what it says of each row; the chain says 1
+	gas  atomic.Uint64 // what it says of each row; the chain says 1
+}
+
+func agreeing(jobs ...batch.Job) *fakeStore {
+	s := &fakeStore{jobs: jobs}
+	s.gas.Store(1)
+	return s
 }
 
 func (s *fakeStore) Job(_ context.Context, id string) (batch.Job, error) {
@@ -50,7 +57,7 @@ func (s *fakeStore) Items(_ context.Context, jobID string, f batch.ItemFilter) (
 		return nil, nil
 	}
 	status, hash := 0, hashOf(jobID)
-	return []batch.Item{{Row: 1, State: batch.ItemConfirmed, TxHash: &hash, Block: 5, Status: &status, Attempts: 1, GasUsed: s.gas, Output: "0x"}}, nil
+	return []batch.Item{{Row: 1, State: batch.ItemConfirmed, TxHash: &hash, Block: 5, Status: &status, Attempts: 1, GasUsed: s.gas.Load(), Output: "0x"}}, nil
 }
 
 func (s *fakeStore) Signers(context.Context, string) ([]common.Address, error) { return nil, nil }
@@ -167,13 +174,13 @@ func TestAuditTakesTheJobsThatEndedLately(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		now := time.Now()
-		store := &fakeStore{gas: 1, jobs: []batch.Job{
+		store := agreeing(
 			job("running", batch.KindBatch, batch.JobRunning, time.Time{}),
 			job("new", batch.KindBatch, batch.JobDone, now),
 			job("single", batch.KindTransaction, batch.JobDone, now),
 			job("old", batch.KindBatch, batch.JobDone, now.Add(-30*time.Hour)),
 			job("long", batch.KindBatch, batch.JobCanceled, now.Add(-time.Hour)),
-		}}
+		)
 		nodes, watch, log := &fakeNodes{}, &seen{}, &syncBuffer{}
 		a := reconcile.NewAuditor(reconcile.New(store, []reconcile.Target{{Name: "main", Chain: nodes}}), reconcile.AuditorConfig{
 			Every: 12 * time.Hour, Within: 24 * time.Hour, Observer: watch, Logger: slog.New(slog.NewTextHandler(log, nil))})
@@ -190,9 +197,11 @@ func TestAuditTakesTheJobsThatEndedLately(t *testing.T) {
 		r, err := a.Result("new")
 		require.NoError(t, err)
 		require.Equal(t, reconcile.Agrees, r.State, "%+v", r)
+		watch.mu.Lock()
 		require.Len(t, watch.list, 2)
+		watch.mu.Unlock()
 
-		store.gas = 2 // somebody changes the store
+		store.gas.Store(2) // somebody changes the store
 		time.Sleep(12 * time.Hour)
 		synctest.Wait()
 		require.Equal(t, 2, nodes.count("new"))
@@ -210,7 +219,7 @@ func TestAuditTakesTheJobsThatEndedLately(t *testing.T) {
 func TestAuditorAnswersInTurn(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		store := &fakeStore{gas: 1}
+		store := agreeing()
 		for i := range 30 {
 			store.jobs = append(store.jobs, job(fmt.Sprint("j", i), batch.KindTransaction, batch.JobDone, time.Now()))
 		}
@@ -255,7 +264,7 @@ func TestAuditorAnswersInTurn(t *testing.T) {
 func TestAuditorStopsInTheMiddle(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		store := &fakeStore{gas: 1, jobs: []batch.Job{job("j", batch.KindTransaction, batch.JobDone, time.Now())}}
+		store := agreeing(job("j", batch.KindTransaction, batch.JobDone, time.Now()))
 		a := reconcile.NewAuditor(reconcile.New(store, []reconcile.Target{{Name: "main", Chain: &fakeNodes{hold: make(chan struct{})}}}), reconcile.AuditorConfig{Every: time.Hour})
 		require.NoError(t, a.Start(t.Context()))
 		_, err := a.Request(t.Context(), "j", reconcile.Options{})
@@ -273,7 +282,7 @@ func TestANodeThatComesBackIsWaitedFor(t *testing.T) {
 	for name, away := range map[string]time.Duration{"soon": 5 * time.Second, "late": time.Minute} {
 		synctest.Test(t, func(t *testing.T) {
 			nodes := &fakeNodes{down: true}
-			store := &fakeStore{gas: 1, jobs: []batch.Job{job("j", batch.KindBatch, batch.JobDone, time.Now())}}
+			store := agreeing(job("j", batch.KindBatch, batch.JobDone, time.Now()))
 			time.AfterFunc(away, func() { nodes.set(func() { nodes.down = false }) })
 			began := time.Now()
 			res, err := reconcile.New(store, []reconcile.Target{{Name: "main", Chain: nodes}}).Run(t.Context(), "j", reconcile.Options{}, nil)
@@ -295,7 +304,7 @@ func TestRateHolds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		nodes := &fakeNodes{}
-		store := &fakeStore{gas: 1, jobs: []batch.Job{job("j", batch.KindBatch, batch.JobDone, time.Now())}}
+		store := agreeing(job("j", batch.KindBatch, batch.JobDone, time.Now()))
 		began := time.Now()
 		_, err := reconcile.New(store, []reconcile.Target{{Name: "main", Chain: nodes}}).Run(t.Context(), "j", reconcile.Options{Rate: .1}, nil)
 		require.NoError(t, err)

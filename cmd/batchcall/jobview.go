@@ -11,7 +11,7 @@ import (
 // jobColumns head a job in csv, and the lines of its summary.
 func jobColumns() []string {
 	return []string{"job", "kind", "state", "reason", "name", "target", "contract", "address", "function", "signer", "rows",
-		"confirmed", "reverted", "rejected", "unknown", "submitted", "queued", "canceled", "created", "started", "finished", "took", "rate"}
+		"confirmed", "reverted", "rejected", "unknown", "submitted", "queued", "canceled", "created", "started", "finished", "took", "rate", "input_sha256"}
 }
 
 // jobView is the summary of one job. For people, states that a finished job
@@ -63,7 +63,7 @@ func jobCells(job batch.Job) []string {
 	return []string{job.ID, string(job.Spec.Kind), string(job.State), job.Reason, job.Spec.Name, job.Spec.Target, job.Spec.Contract,
 		address, functionText(job), job.Signer.Hex(), number(job.Rows),
 		number(c.Confirmed), number(c.Reverted), number(c.Rejected), number(c.Unknown), number(c.Submitted), number(c.Queued), number(c.Canceled),
-		moment(&job.Created), moment(job.Started), moment(job.Finished), took, rate}
+		moment(&job.Created), moment(job.Started), moment(job.Finished), took, rate, job.InputSHA256}
 }
 
 func contractText(job batch.Job) string {

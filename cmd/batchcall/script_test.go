@@ -1,11 +1,15 @@
 package main
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"crypto/sha256"
 	"database/sql"
 	"encoding/pem"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -13,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/parquet-go/parquet-go"
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/stretchr/testify/require"
 
@@ -98,15 +103,34 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// rows FILE SEED N writes a CSV for Evidence.save.
+// rows FILE SEED N writes rows for Evidence.save: a CSV, packed when FILE ends with
+// .gz, or Parquet.
 func writeRows(ts *testscript.TestScript, _ bool, args []string) {
 	n, err := strconv.Atoi(args[2])
 	ts.Check(err)
+	type row struct {
+		Digest [32]byte `parquet:"digest"`
+		Text   string   `parquet:"text"`
+	}
+	var list []row
 	text := "digest,text\n"
 	for i := range n {
-		text += fmt.Sprintf("0x%x,%s %d\n", sha256.Sum256(fmt.Appendf(nil, "%s %d", args[1], i)), args[1], i)
+		r := row{sha256.Sum256(fmt.Appendf(nil, "%s %d", args[1], i)), fmt.Sprintf("%s %d", args[1], i)}
+		list = append(list, r)
+		text += fmt.Sprintf("0x%x,%s\n", r.Digest, r.Text)
 	}
-	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
+	var out bytes.Buffer
+	switch filepath.Ext(args[0]) {
+	case ".parquet":
+		ts.Check(parquet.Write(&out, list))
+	case ".gz":
+		w := gzip.NewWriter(&out)
+		_, err := io.WriteString(w, text)
+		ts.Check(errors.Join(err, w.Close()))
+	default:
+		out.WriteString(text)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), out.Bytes(), 0o600))
 }
 
 // config FILE ACCOUNT... writes a configuration with the chain and accounts.

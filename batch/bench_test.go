@@ -40,8 +40,8 @@ func BenchmarkGroupCommit(b *testing.B) {
 					outcomes = append(outcomes, write{job: rec.seq, item: itemID(rec.seq, row), from: ItemSubmitted, to: ItemConfirmed,
 						outcome: &outcome{state: ItemConfirmed, attempts: 1, landed: 1, receipt: receipt, settled: now}})
 				}
-				require.NoError(b, s.writeGroup(attempts))
-				require.NoError(b, s.writeGroup(outcomes))
+				require.NoError(b, s.writeGroup(&fate{}, attempts))
+				require.NoError(b, s.writeGroup(&fate{}, outcomes))
 				done += n
 			}
 			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "items/s")

@@ -14,7 +14,7 @@ import (
 // The errors are those of Engine.Cancel, and ErrStoreInUse while an engine, of
 // this process or another, has the store.
 func (s *Store) Cancel(ctx context.Context, jobID string) (Job, error) {
-	if err := s.own(); err != nil {
+	if err := s.own(ctx); err != nil {
 		return Job{}, fmt.Errorf("cancel job %s: %w", jobID, err)
 	}
 	defer s.disown()

@@ -11,8 +11,6 @@ import (
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
-	"modernc.org/sqlite"
-	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/bcosgate/bcosgate/chain"
 )
@@ -59,7 +57,7 @@ type note struct {
 	text   string
 }
 
-// write is one change of one item; it sets at most one of attempt, note and outcome.
+// write is one change of one item; it sets one of attempt, note and outcome.
 type write struct {
 	job      int64
 	item     int64
@@ -141,9 +139,10 @@ func (c *committer) flush(hard context.Context, group []write) {
 // persist writes a group in one transaction, and again until it is written: a
 // full disk is mended by people, and until then nobody may go on.
 func (c *committer) persist(hard context.Context, group []write) error {
+	var once fate
 	for {
 		began := time.Now()
-		err := c.store.writeGroup(group)
+		err := c.store.writeGroup(&once, group)
 		if err == nil {
 			c.observe(len(group), time.Since(began))
 			if c.trouble.Swap(nil) != nil {
@@ -151,7 +150,7 @@ func (c *committer) persist(hard context.Context, group []write) error {
 			}
 			return nil
 		}
-		if isConstraint(err) {
+		if isConstraint(err) || errors.Is(err, ErrStoreLost) {
 			return err
 		}
 		text := "the store cannot be written: " + err.Error()
@@ -166,105 +165,69 @@ func (c *committer) persist(hard context.Context, group []write) error {
 	}
 }
 
-func isConstraint(err error) bool {
-	e, ok := errors.AsType[*sqlite.Error](err)
-	return ok && e.Code()&0xff == sqlite3.SQLITE_CONSTRAINT
-}
-
-// statements are the ones that run for every row.
-type statements struct {
-	insertItem, insertAttempt, insertOutcome, noteAttempt, count *sql.Stmt
-}
-
-// The driver prepares a statement once only if nothing follows its end, not
-// even a newline.
-func (p *statements) prepare(ctx context.Context, c *sql.Conn) error {
-	for _, s := range []struct {
-		into **sql.Stmt
-		text string
-	}{
-		{&p.insertItem, `INSERT INTO items (id, ref, recipient, input, source) VALUES (?, ?, ?, ?, ?) ON CONFLICT (job, ref) WHERE ref IS NOT NULL DO NOTHING`},
-		{&p.insertAttempt, `INSERT INTO attempts (item, number, hash, nonce, block_limit, created) VALUES (?, ?, ?, ?, ?, ?)`},
-		{&p.noteAttempt, `UPDATE attempts SET answer_kind = ?, answer = ? WHERE item = ? AND number = ?`},
-		{&p.insertOutcome, `INSERT INTO outcomes (item, state, attempts, landed, block, status, status_name, gas_used, output, contract, error_kind, error, latency, settled)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`},
-		{&p.count, `UPDATE jobs SET submitted = submitted + ?, unknown = unknown + ?, confirmed = confirmed + ?, reverted = reverted + ?,
-			rejected = rejected + ?, canceled = canceled + ?, settled_to = max(settled_to, ?) WHERE seq = ?`},
-	} {
-		st, err := c.PrepareContext(ctx, s.text) //nolint:sqlclosecheck // close closes them all
-		if err != nil {
-			return err
-		}
-		*s.into = st
-	}
-	return nil
-}
-
-func (p *statements) close() {
-	for _, st := range []*sql.Stmt{p.insertItem, p.insertAttempt, p.insertOutcome, p.noteAttempt, p.count} {
-		if st != nil {
-			st.Close()
-		}
-	}
-}
-
 // writeGroup makes all changes of a group in one transaction, in the order given.
-func (s *Store) writeGroup(group []write) error {
-	type change struct {
-		counts  Counts
-		settled int64
-	}
+// once is the same for each try of the same group.
+func (s *Store) writeGroup(once *fate, group []write) error {
+	list := make([]command, 0, len(group)+1)
 	changes := map[int64]*change{}
-	return s.tx(func(ctx context.Context, _ *sql.Conn) error {
-		for _, w := range group {
-			if err := s.writeOne(ctx, w); err != nil {
-				return err
-			}
-			ch := changes[w.job]
-			if ch == nil {
-				ch = &change{}
-				changes[w.job] = ch
-			}
-			*ch.counts.of(w.from)--
-			*ch.counts.of(w.to)++
-			if w.settled != nil {
-				ch.settled = w.settled.Load()
-			}
+	for _, w := range group {
+		list = append(list, w.command())
+		ch := changes[w.job]
+		if ch == nil {
+			ch = &change{}
+			changes[w.job] = ch
 		}
-		for job, ch := range changes {
-			c := ch.counts
-			if _, err := s.stmts.count.ExecContext(ctx, c.Submitted, c.Unknown, c.Confirmed, c.Reverted, c.Rejected, c.Canceled, ch.settled, job); err != nil {
-				return err
-			}
+		*ch.counts.of(w.from)--
+		*ch.counts.of(w.to)++
+		if w.settled != nil {
+			ch.settled = w.settled.Load()
 		}
-		return nil
+	}
+	for job, ch := range changes {
+		list = append(list, ch.command(job))
+	}
+	return s.txOnce(once, func(ctx context.Context, c *sql.Conn) error {
+		_, err := s.db.each(ctx, c, list)
+		return err
 	})
 }
 
-func (s *Store) writeOne(ctx context.Context, w write) error {
-	var err error
+// change is what a group changes of one job.
+type change struct {
+	counts  Counts
+	settled int64
+}
+
+func (ch *change) command(job int64) command {
+	c := ch.counts
+	return command{addCounts, []any{c.Submitted, c.Unknown, c.Confirmed, c.Reverted, c.Rejected, c.Canceled, ch.settled, ch.settled, job}}
+}
+
+func (w write) command() command {
 	switch {
 	case w.attempt != nil:
 		a := w.attempt
-		_, err = s.stmts.insertAttempt.ExecContext(ctx, w.item, a.number, a.hash[:], a.nonce, int64(a.limit), a.created.UnixMilli())
+		return command{insertAttempt, []any{w.item, a.number, a.hash[:], a.nonce, int64(a.limit), a.created.UnixMilli()}}
 	case w.note != nil:
-		_, err = s.stmts.noteAttempt.ExecContext(ctx, string(w.note.kind), w.note.text, w.item, w.note.number)
-	case w.outcome != nil:
-		o := w.outcome
-		var landed, block, status, name, gas, output, contract any
-		if r := o.receipt; r != nil {
-			landed, block, status, name, gas = o.landed, int64(r.BlockNumber), r.Status, r.StatusName, int64(r.GasUsed)
-			if len(r.Output) > 0 {
-				output = r.Output
-			}
-			if r.Contract != nil {
-				contract = r.Contract.Bytes()
-			}
-		}
-		_, err = s.stmts.insertOutcome.ExecContext(ctx, w.item, string(o.state), o.attempts, landed, block, status, name, gas, output,
-			contract, orNull(o.kind), orNull(o.text), o.latency.Milliseconds(), o.settled.UnixMilli())
+		return command{noteAttempt, []any{string(w.note.kind), w.note.text, w.item, w.note.number}}
+	default:
+		return w.outcome.command(w.item)
 	}
-	return err
+}
+
+func (o *outcome) command(item int64) command {
+	var landed, block, status, name, gas, output, contract any
+	if r := o.receipt; r != nil {
+		landed, block, status, name, gas = o.landed, int64(r.BlockNumber), r.Status, r.StatusName, int64(r.GasUsed)
+		if len(r.Output) > 0 {
+			output = r.Output
+		}
+		if r.Contract != nil {
+			contract = r.Contract.Bytes()
+		}
+	}
+	return command{insertOutcome, []any{item, string(o.state), o.attempts, landed, block, status, name, gas, output,
+		contract, orNull(o.kind), orNull(o.text), o.latency.Milliseconds(), o.settled.UnixMilli()}}
 }
 
 // of is the counter of a state.

@@ -39,7 +39,7 @@ func (s *Store) Cordons(ctx context.Context, target string) ([]Cordon, error) {
 // Since is kept in milliseconds.
 func (s *Store) SetCordon(_ context.Context, target string, c Cordon) error {
 	return s.change("set cordon", `INSERT INTO cordons (target, node, reason, since) VALUES (?, ?, ?, ?)
-		ON CONFLICT DO UPDATE SET reason = excluded.reason, since = excluded.since`, target, c.Node, c.Reason, c.Since.UnixMilli())
+		ON CONFLICT (target, node) DO UPDATE SET reason = excluded.reason, since = excluded.since`, target, c.Node, c.Reason, c.Since.UnixMilli())
 }
 
 // ClearCordon forgets the cordon of a node; nil also when there is none.

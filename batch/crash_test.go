@@ -11,7 +11,6 @@ import (
 	"net/rpc"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -103,101 +102,102 @@ func runChild() error {
 
 func TestNothingIsLostOrDoubledUnderSIGKILL(t *testing.T) {
 	t.Parallel()
-	const n = 5000
-	c := newFakeChain()
-	c.latency = 2 * time.Millisecond
-	c.perBlock = 200
-	var child atomic.Pointer[os.Process]
-	var killAt atomic.Int64 // number of the send at whose arrival the child is killed, 0 is never
-	c.fault = func(send int, _ fakeTx) fault {
-		if at := killAt.Load(); at > 0 && int64(send) >= at {
-			killAt.Store(0)
-			if p := child.Load(); p != nil {
-				_ = p.Kill()
+	eachStore(t, func(t *testing.T, location string) {
+		const n = 5000
+		c := newFakeChain()
+		c.latency = 2 * time.Millisecond
+		c.perBlock = 200
+		var child atomic.Pointer[os.Process]
+		var killAt atomic.Int64 // number of the send at whose arrival the child is killed, 0 is never
+		c.fault = func(send int, _ fakeTx) fault {
+			if at := killAt.Load(); at > 0 && int64(send) >= at {
+				killAt.Store(0)
+				if p := child.Load(); p != nil {
+					_ = p.Kill()
+				}
 			}
+			return []fault{faultLostAnswer, faultLostBefore, faultPending, faultDropped, faultNone}[min(rand.IntN(100), 4)]
 		}
-		return []fault{faultLostAnswer, faultLostBefore, faultPending, faultDropped, faultNone}[min(rand.IntN(100), 4)]
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	served := serveChain(t, listener, c)
-
-	path := filepath.Join(t.TempDir(), "store.db")
-	start := func() (*exec.Cmd, *bufio.Scanner) {
-		cmd := exec.Command(os.Args[0], "-test.run=^$")
-		cmd.Env = append(os.Environ(), childStore+"="+path, childChain+"="+listener.Addr().String(), childRows+"="+strconv.Itoa(n))
-		cmd.Stderr = os.Stderr
-		out, err := cmd.StdoutPipe()
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
 		require.NoError(t, err)
-		require.NoError(t, cmd.Start())
-		child.Store(cmd.Process)
-		return cmd, bufio.NewScanner(out)
-	}
-	kills := 0
-	killed := func(cmd *exec.Cmd) bool {
-		err := cmd.Wait()
-		var exit *exec.ExitError
-		if errors.As(err, &exit) && exit.ExitCode() == -1 {
-			kills++
-			return true
+		served := serveChain(t, listener, c)
+
+		start := func() (*exec.Cmd, *bufio.Scanner) {
+			cmd := exec.Command(os.Args[0], "-test.run=^$")
+			cmd.Env = append(os.Environ(), childStore+"="+location, childChain+"="+listener.Addr().String(), childRows+"="+strconv.Itoa(n))
+			cmd.Stderr = os.Stderr
+			out, err := cmd.StdoutPipe()
+			require.NoError(t, err)
+			require.NoError(t, cmd.Start())
+			child.Store(cmd.Process)
+			return cmd, bufio.NewScanner(out)
 		}
-		require.NoError(t, err)
-		return false
-	}
-
-	// Twice in the middle of a load.
-	for range 2 {
-		cmd, out := start()
-		for out.Scan() {
-			if out.Text() == "loading" {
-				time.AfterFunc(time.Duration(rand.IntN(15))*time.Millisecond, func() { _ = cmd.Process.Kill() })
+		kills := 0
+		killed := func(cmd *exec.Cmd) bool {
+			err := cmd.Wait()
+			var exit *exec.ExitError
+			if errors.As(err, &exit) && exit.ExitCode() == -1 {
+				kills++
+				return true
 			}
+			require.NoError(t, err)
+			return false
 		}
-		killed(cmd)
-	}
-	// Then at random sends, until the job is done.
-	for done := false; !done; {
-		var sends int
-		c.with(func(c *fakeChain) { sends = c.sends })
-		if kills < 12 {
-			killAt.Store(int64(sends + 1 + rand.IntN(700)))
-		}
-		cmd, out := start()
-		for out.Scan() {
-		}
-		done = !killed(cmd)
-	}
-	require.GreaterOrEqual(t, kills, 7)
-	listener.Close()
-	served.Wait()
 
-	store, err := OpenStore(context.Background(), path)
-	require.NoError(t, err)
-	defer store.Close()
-	b := &bench{t: t, chain: c, store: store}
-	jobs, err := store.Jobs(context.Background(), JobFilter{})
-	require.NoError(t, err)
-	require.Len(t, jobs, 1)
-	require.Equal(t, JobDone, jobs[0].State)
-	require.EqualValues(t, n, jobs[0].Counts.Confirmed)
-	b.verify(jobs[0])
+		// Twice in the middle of a load.
+		for range 2 {
+			cmd, out := start()
+			for out.Scan() {
+				if out.Text() == "loading" {
+					time.AfterFunc(time.Duration(rand.IntN(15))*time.Millisecond, func() { _ = cmd.Process.Kill() })
+				}
+			}
+			killed(cmd)
+		}
+		// Then at random sends, until the job is done.
+		for done := false; !done; {
+			var sends int
+			c.with(func(c *fakeChain) { sends = c.sends })
+			if kills < 12 {
+				killAt.Store(int64(sends + 1 + rand.IntN(700)))
+			}
+			cmd, out := start()
+			for out.Scan() {
+			}
+			done = !killed(cmd)
+		}
+		require.GreaterOrEqual(t, kills, 7)
+		listener.Close()
+		served.Wait()
 
-	// What a report is made of is the chain: every row with the hash of the
-	// transaction that executed it.
-	read := 0
-	require.NoError(t, store.Snapshot(context.Background(), jobs[0].ID, func(s *Snapshot) error {
-		return s.Items(context.Background(), func(it TimedItem) error {
-			read++
-			require.EqualValues(t, read, it.Row)
-			require.Contains(t, string(it.Input), fmt.Sprintf(`"text %d"`, read))
-			receipt, ok := c.receipts[*it.TxHash]
-			require.True(t, ok, "row %d", read)
-			require.Equal(t, receipt.BlockNumber, it.Block)
-			return nil
-		})
-	}))
-	require.Equal(t, n, read)
-	t.Logf("kills=%d sends=%d", kills, c.sends)
+		store, err := OpenStore(context.Background(), location)
+		require.NoError(t, err)
+		defer store.Close()
+		b := &bench{t: t, chain: c, store: store}
+		jobs, err := store.Jobs(context.Background(), JobFilter{})
+		require.NoError(t, err)
+		require.Len(t, jobs, 1)
+		require.Equal(t, JobDone, jobs[0].State)
+		require.EqualValues(t, n, jobs[0].Counts.Confirmed)
+		b.verify(jobs[0])
+
+		// What a report is made of is the chain: every row with the hash of the
+		// transaction that executed it.
+		read := 0
+		require.NoError(t, store.Snapshot(context.Background(), jobs[0].ID, func(s *Snapshot) error {
+			return s.Items(context.Background(), func(it TimedItem) error {
+				read++
+				require.EqualValues(t, read, it.Row)
+				require.Contains(t, string(it.Input), fmt.Sprintf(`"text %d"`, read))
+				receipt, ok := c.receipts[*it.TxHash]
+				require.True(t, ok, "row %d", read)
+				require.Equal(t, receipt.BlockNumber, it.Block)
+				return nil
+			})
+		}))
+		require.Equal(t, n, read)
+		t.Logf("kills=%d sends=%d", kills, c.sends)
+	})
 }
 
 // chainServer offers a fakeChain over net/rpc.

@@ -83,7 +83,7 @@ func (e *Engine) Start(ctx context.Context) error {
 	if e.phase != phaseNew {
 		return fmt.Errorf("start batch engine: it was started before: %w", ErrState)
 	}
-	if err := e.Store.own(); err != nil {
+	if err := e.Store.own(ctx); err != nil {
 		return fmt.Errorf("start batch engine: %w", err)
 	}
 	open, err := e.recover(ctx)
@@ -362,7 +362,11 @@ func (e *Engine) Cancel(ctx context.Context, jobID string) (Job, error) {
 func (e *Engine) Wait(ctx context.Context, jobID string) (Job, error) {
 	for {
 		next := e.changed.next()
-		job, err := e.Store.Job(ctx, jobID)
+		var job Job
+		err := patiently(ctx, func() (err error) {
+			job, err = e.Store.Job(ctx, jobID)
+			return err
+		})
 		if err != nil || job.State.Final() {
 			return job, err
 		}

@@ -3,6 +3,7 @@ package batch
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -21,7 +22,15 @@ func TestMain(m *testing.M) {
 	if childMain() {
 		return
 	}
-	goleak.VerifyTestMain(m)
+	code := m.Run()
+	if sharedServer.Server != nil {
+		_ = sharedServer.Stop()
+	}
+	if err := goleak.Find(); code == 0 && err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
 }
 
 var fakeAccount = fakeSigner{address: common.HexToAddress("0xAcc0000000000000000000000000000000000001")}
@@ -37,7 +46,12 @@ type bench struct {
 }
 
 func newBench(t testing.TB, config ...func(*Config)) *bench {
-	b := &bench{t: t, path: filepath.Join(t.TempDir(), "store.db"), chain: newFakeChain()}
+	return newBenchAt(t, filepath.Join(t.TempDir(), "store.db"), config...)
+}
+
+// newBenchAt is newBench with the store at a location.
+func newBenchAt(t testing.TB, location string, config ...func(*Config)) *bench {
+	b := &bench{t: t, path: location, chain: newFakeChain()}
 	if len(config) > 0 {
 		b.config = config[0]
 	}
@@ -157,29 +171,31 @@ func (b *bench) checkCounts(id string) {
 
 func TestJobConfirmsEveryRowOnce(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	job := b.wait(b.run(saveSpec(), 1000).ID)
-	require.Equal(t, JobDone, job.State)
-	require.EqualValues(t, 1000, job.Counts.Confirmed)
-	require.NotNil(t, job.Started)
-	require.NotNil(t, job.Finished)
-	b.verify(job)
+	eachStore(t, func(t *testing.T, location string) {
+		b := newBenchAt(t, location)
+		job := b.wait(b.run(saveSpec(), 1000).ID)
+		require.Equal(t, JobDone, job.State)
+		require.EqualValues(t, 1000, job.Counts.Confirmed)
+		require.NotNil(t, job.Started)
+		require.NotNil(t, job.Finished)
+		b.verify(job)
 
-	items, err := b.store.Items(context.Background(), job.ID, ItemFilter{After: 41, Limit: 1, History: true})
-	require.NoError(t, err)
-	require.Len(t, items, 1)
-	it := items[0]
-	require.EqualValues(t, 42, it.Row)
-	require.Equal(t, ItemConfirmed, it.State)
-	require.Equal(t, 1, it.Attempts)
-	require.NotNil(t, it.TxHash)
-	require.Equal(t, 0, *it.Status)
-	require.EqualValues(t, 21000, it.GasUsed)
-	require.JSONEq(t, fmt.Sprintf(`["0x%064x","text 42","untouched 42"]`, 42), string(it.Input))
-	require.Len(t, it.History, 1)
-	require.Equal(t, *it.TxHash, it.History[0].TxHash)
-	require.Equal(t, fmt.Sprintf("in block %d", it.Block), it.History[0].Outcome)
-	require.Equal(t, items[0].History[0].BlockLimit >= 510, true)
+		items, err := b.store.Items(context.Background(), job.ID, ItemFilter{After: 41, Limit: 1, History: true})
+		require.NoError(t, err)
+		require.Len(t, items, 1)
+		it := items[0]
+		require.EqualValues(t, 42, it.Row)
+		require.Equal(t, ItemConfirmed, it.State)
+		require.Equal(t, 1, it.Attempts)
+		require.NotNil(t, it.TxHash)
+		require.Equal(t, 0, *it.Status)
+		require.EqualValues(t, 21000, it.GasUsed)
+		require.JSONEq(t, fmt.Sprintf(`["0x%064x","text 42","untouched 42"]`, 42), string(it.Input))
+		require.Len(t, it.History, 1)
+		require.Equal(t, *it.TxHash, it.History[0].TxHash)
+		require.Equal(t, fmt.Sprintf("in block %d", it.Block), it.History[0].Outcome)
+		require.Equal(t, items[0].History[0].BlockLimit >= 510, true)
+	})
 }
 
 func TestStartAndStopFromEverywhere(t *testing.T) {

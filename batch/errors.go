@@ -17,8 +17,9 @@ var (
 	ErrHalted      = errors.New("job cannot go on")                         // the job is running but stands still until its Reason is mended
 	ErrNotDeployed = errors.New("no such contract was deployed from here")  // neither a built-in nor a deployment of this store gives an address
 	ErrStoreInUse  = errors.New("store is in use by another process")       // another engine owns it
+	ErrStoreLost   = errors.New("store was taken by another engine")        // the connection broke, and another engine took it meanwhile: this one writes nothing more
 	ErrStoreNewer  = errors.New("store was written by a newer version")     // use that version, or newer
-	ErrNotAStore   = errors.New("file is not a bcosgate store, or damaged") // not SQLite, another program's database, or broken pages
+	ErrNotAStore   = errors.New("this is not a bcosgate store, or damaged") // no database, another program's, or broken pages
 )
 
 // SpecError says that a Spec cannot become a job, and which field is to blame.

@@ -117,7 +117,7 @@ func (r *run) main() {
 	r.items.Wait()
 	if reason := r.haltReason(); reason != "" {
 		r.log.Error("job cannot go on", "reason", reason)
-		if err := r.e.Store.setReason(r.rec.seq, reason); err != nil {
+		if err := patiently(r.e.hard, func() error { return r.e.Store.setReason(r.rec.seq, reason) }); err != nil {
 			r.log.Error("job's reason is not saved", "error", err)
 		}
 		return
@@ -140,11 +140,14 @@ func (r *run) finish() error {
 	}
 	now := time.Now()
 	to := JobDone
-	moved, err := r.e.Store.moveJob(r.rec.seq, JobDone, now, JobRunning)
-	if err == nil && !moved {
-		to = JobCanceled
-		_, err = r.e.Store.moveJob(r.rec.seq, JobCanceled, now, JobCanceling)
-	}
+	err := patiently(r.e.hard, func() error {
+		moved, err := r.e.Store.moveJob(r.rec.seq, JobDone, now, JobRunning)
+		if err == nil && !moved {
+			to = JobCanceled
+			_, err = r.e.Store.moveJob(r.rec.seq, JobCanceled, now, JobCanceling)
+		}
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -169,7 +172,7 @@ func (r *run) identify() bool {
 		if err == nil {
 			r.setWaiting("")
 			if r.rec.Reason != "" {
-				err = r.e.Store.setReason(r.rec.seq, "")
+				err = patiently(r.living, func() error { return r.e.Store.setReason(r.rec.seq, "") })
 			}
 			if err != nil {
 				r.halt("the store cannot be written: " + err.Error())
@@ -208,7 +211,11 @@ var errOtherChain = errors.New("the target is another chain than the job's")
 // feed takes up all items without an outcome, in row order. It is false when it
 // could not go to the end.
 func (r *run) feed() bool {
-	attempted, err := r.e.Store.lastAttempted(r.e.hard, r.rec.seq)
+	var attempted int64
+	err := r.read(func() (err error) {
+		attempted, err = r.e.Store.lastAttempted(r.e.hard, r.rec.seq)
+		return err
+	})
 	if err != nil {
 		r.unreadable(err)
 		return false
@@ -224,10 +231,14 @@ func (r *run) feed() bool {
 		if after >= last {
 			return true
 		}
-		page, err := r.e.Store.unsettled(r.e.hard, r.rec.seq, after, last, pageRows)
-		if err == nil && after < attempted {
-			err = r.e.Store.addAttempts(r.e.hard, r.rec.seq, page)
-		}
+		var page []todo
+		err := r.read(func() (err error) {
+			page, err = r.e.Store.unsettled(r.e.hard, r.rec.seq, after, last, pageRows)
+			if err == nil && after < attempted {
+				err = r.e.Store.addAttempts(r.e.hard, r.rec.seq, page)
+			}
+			return err
+		})
 		if err != nil {
 			r.unreadable(err)
 			return false
@@ -241,6 +252,19 @@ func (r *run) feed() bool {
 			r.pass(last)
 		}
 	}
+}
+
+// read repeats f while the database cannot answer, until the run is to end.
+func (r *run) read(f func() error) error {
+	return patiently(r.living, func() error {
+		err := f()
+		if isTransient(err) {
+			r.setWaiting("the store cannot be read: " + err.Error())
+		} else {
+			r.setWaiting("")
+		}
+		return err
+	})
 }
 
 // unreadable halts the run, unless the engine stops and that is why.

@@ -17,17 +17,19 @@ import (
 
 func TestTwoEnginesCannotShareAnOpenStore(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	engine, err := NewEngine(Config{Store: b.store})
-	require.NoError(t, err)
-	require.ErrorIs(t, engine.Start(context.Background()), ErrStoreInUse)
-	require.Equal(t, JobDone, b.wait(b.run(saveSpec(), 3).ID).State, "the first goes on")
-	other, err := OpenStore(context.Background(), b.path)
-	require.NoError(t, err)
-	defer other.Close()
-	engine, err = NewEngine(Config{Store: other})
-	require.NoError(t, err)
-	require.ErrorIs(t, engine.Start(context.Background()), ErrStoreInUse, "and still has the file")
+	eachStore(t, func(t *testing.T, location string) {
+		b := newBenchAt(t, location)
+		engine, err := NewEngine(Config{Store: b.store})
+		require.NoError(t, err)
+		require.ErrorIs(t, engine.Start(context.Background()), ErrStoreInUse)
+		require.Equal(t, JobDone, b.wait(b.run(saveSpec(), 3).ID).State, "the first goes on")
+		other, err := OpenStore(context.Background(), b.path)
+		require.NoError(t, err)
+		defer other.Close()
+		engine, err = NewEngine(Config{Store: other})
+		require.NoError(t, err)
+		require.ErrorIs(t, engine.Start(context.Background()), ErrStoreInUse, "and still has the file")
+	})
 }
 
 func TestAStoreIsTheSameByAllItsNames(t *testing.T) {

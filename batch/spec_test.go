@@ -75,52 +75,56 @@ func TestCreateNeedsTheChain(t *testing.T) {
 
 func TestTheSameIdempotencyKeyGivesTheSameJob(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	ctx := context.Background()
-	spec := saveSpec()
-	spec.IdempotencyKey = "tonight"
-	first, created, err := b.engine.Create(ctx, spec)
-	require.NoError(t, err)
-	require.True(t, created)
+	eachStore(t, func(t *testing.T, location string) {
+		b := newBenchAt(t, location)
+		ctx := context.Background()
+		spec := saveSpec()
+		spec.IdempotencyKey = "tonight"
+		first, created, err := b.engine.Create(ctx, spec)
+		require.NoError(t, err)
+		require.True(t, created)
 
-	b.chain.down = true // the answer does not need the chain
-	spec.Target, spec.Account, spec.Kind = "main", "alice", KindBatch
-	again, created, err := b.engine.Create(ctx, spec)
-	require.NoError(t, err)
-	require.False(t, created)
-	require.Equal(t, first.ID, again.ID)
+		b.chain.down = true // the answer does not need the chain
+		spec.Target, spec.Account, spec.Kind = "main", "alice", KindBatch
+		again, created, err := b.engine.Create(ctx, spec)
+		require.NoError(t, err)
+		require.False(t, created)
+		require.Equal(t, first.ID, again.ID)
 
-	spec.Function = "save(bytes32,string)"
-	_, _, err = b.engine.Create(ctx, spec)
-	require.ErrorIs(t, err, ErrConflict)
+		spec.Function = "save(bytes32,string)"
+		_, _, err = b.engine.Create(ctx, spec)
+		require.ErrorIs(t, err, ErrConflict)
+	})
 }
 
 // A job that was begun too slowly goes on faster when it is asked for again,
 // instead of being refused or sent a second time.
 func TestTheSameKeyWithOtherLimitsChangesTheRunningJob(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	ctx := context.Background()
-	spec := saveSpec()
-	spec.IdempotencyKey, spec.Rate, spec.InFlight = "tonight", 0.001, 1
-	job := b.run(spec, 200)
-	b.settles(job.ID, func(p Progress) bool { return p.Counts.Confirmed == 1 })
+	eachStore(t, func(t *testing.T, location string) {
+		b := newBenchAt(t, location)
+		ctx := context.Background()
+		spec := saveSpec()
+		spec.IdempotencyKey, spec.Rate, spec.InFlight = "tonight", 0.001, 1
+		job := b.run(spec, 200)
+		b.settles(job.ID, func(p Progress) bool { return p.Counts.Confirmed == 1 })
 
-	spec.Rate, spec.InFlight = 0, 50
-	again, created, err := b.engine.Create(ctx, spec)
-	require.NoError(t, err)
-	require.False(t, created)
-	require.Equal(t, job.ID, again.ID)
-	require.Equal(t, 50, again.Spec.InFlight)
-	job = b.wait(job.ID)
-	require.Equal(t, Counts{Confirmed: 200}, job.Counts)
-	require.Zero(t, job.Spec.Rate)
-	require.Zero(t, b.chain.doubles())
+		spec.Rate, spec.InFlight = 0, 50
+		again, created, err := b.engine.Create(ctx, spec)
+		require.NoError(t, err)
+		require.False(t, created)
+		require.Equal(t, job.ID, again.ID)
+		require.Equal(t, 50, again.Spec.InFlight)
+		job = b.wait(job.ID)
+		require.Equal(t, Counts{Confirmed: 200}, job.Counts)
+		require.Zero(t, job.Spec.Rate)
+		require.Zero(t, b.chain.doubles())
 
-	spec.Rate = 7 // too late: what is final does not change
-	again, _, err = b.engine.Create(ctx, spec)
-	require.NoError(t, err)
-	require.Zero(t, again.Spec.Rate)
+		spec.Rate = 7 // too late: what is final does not change
+		again, _, err = b.engine.Create(ctx, spec)
+		require.NoError(t, err)
+		require.Zero(t, again.Spec.Rate)
+	})
 }
 
 func TestAJobAgainInAnotherStoreExecutesNothingTwice(t *testing.T) {
@@ -144,49 +148,51 @@ func TestAJobAgainInAnotherStoreExecutesNothingTwice(t *testing.T) {
 
 func TestDeployAndCallByName(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	ctx := context.Background()
-	deploy := func(row string) Job {
-		job, _, err := b.engine.Create(ctx, Spec{Kind: KindTransaction, Deploy: true, Contract: "Ledger"})
+	eachStore(t, func(t *testing.T, location string) {
+		b := newBenchAt(t, location)
+		ctx := context.Background()
+		deploy := func(row string) Job {
+			job, _, err := b.engine.Create(ctx, Spec{Kind: KindTransaction, Deploy: true, Contract: "Ledger"})
+			require.NoError(t, err)
+			_, err = b.engine.Load(ctx, job.ID, rows.NewJSON([]json.RawMessage{json.RawMessage(row)}))
+			require.NoError(t, err)
+			require.NoError(t, b.engine.Run(ctx, job.ID))
+			return b.wait(job.ID)
+		}
+		_, err := b.store.Contract(ctx, "main", "Ledger")
+		require.ErrorIs(t, err, ErrNotDeployed)
+		require.EqualValues(t, 1, deploy(`["gold","1000"]`).Counts.Confirmed)
+		second := deploy(`{"tokenName":"silver","supply":1000,"name":"silver","initialSupply":1}`)
+		require.EqualValues(t, 1, second.Counts.Confirmed)
+
+		items, err := b.store.Items(ctx, second.ID, ItemFilter{})
 		require.NoError(t, err)
-		_, err = b.engine.Load(ctx, job.ID, rows.NewJSON([]json.RawMessage{json.RawMessage(row)}))
+		require.NotNil(t, items[0].Contract)
+		require.Nil(t, items[0].To)
+		c, err := b.store.Contract(ctx, "main", "Ledger")
 		require.NoError(t, err)
-		require.NoError(t, b.engine.Run(ctx, job.ID))
-		return b.wait(job.ID)
-	}
-	_, err := b.store.Contract(ctx, "main", "Ledger")
-	require.ErrorIs(t, err, ErrNotDeployed)
-	require.EqualValues(t, 1, deploy(`["gold","1000"]`).Counts.Confirmed)
-	second := deploy(`{"tokenName":"silver","supply":1000,"name":"silver","initialSupply":1}`)
-	require.EqualValues(t, 1, second.Counts.Confirmed)
+		require.Equal(t, *items[0].Contract, c.Address, "the newest")
+		require.Equal(t, second.ID, c.JobID)
+		require.Equal(t, *items[0].TxHash, c.TxHash)
+		require.NotNil(t, c.ABI)
+		list, err := b.store.Contracts(ctx, "main")
+		require.NoError(t, err)
+		require.Len(t, list, 1)
+		require.Equal(t, c.Address, list[0].Address)
 
-	items, err := b.store.Items(ctx, second.ID, ItemFilter{})
-	require.NoError(t, err)
-	require.NotNil(t, items[0].Contract)
-	require.Nil(t, items[0].To)
-	c, err := b.store.Contract(ctx, "main", "Ledger")
-	require.NoError(t, err)
-	require.Equal(t, *items[0].Contract, c.Address, "the newest")
-	require.Equal(t, second.ID, c.JobID)
-	require.Equal(t, *items[0].TxHash, c.TxHash)
-	require.NotNil(t, c.ABI)
-	list, err := b.store.Contracts(ctx, "main")
-	require.NoError(t, err)
-	require.Len(t, list, 1)
-	require.Equal(t, c.Address, list[0].Address)
+		spec := Spec{Contract: "Ledger", Function: "transfer"}
+		job, _, err := b.engine.Create(ctx, spec)
+		require.NoError(t, err)
+		require.Equal(t, c.Address, *job.Address)
 
-	spec := Spec{Contract: "Ledger", Function: "transfer"}
-	job, _, err := b.engine.Create(ctx, spec)
-	require.NoError(t, err)
-	require.Equal(t, c.Address, *job.Address)
-
-	// The chain was rebuilt: the address means nothing there.
-	b.chain.with(func(f *fakeChain) { f.genesis = common.HexToHash("0x99") })
-	_, _, err = b.engine.Create(ctx, spec)
-	var e *SpecError
-	require.ErrorAs(t, err, &e)
-	require.Equal(t, "contract", e.Field)
-	require.Contains(t, e.Reason, "rebuilt")
+		// The chain was rebuilt: the address means nothing there.
+		b.chain.with(func(f *fakeChain) { f.genesis = common.HexToHash("0x99") })
+		_, _, err = b.engine.Create(ctx, spec)
+		var e *SpecError
+		require.ErrorAs(t, err, &e)
+		require.Equal(t, "contract", e.Field)
+		require.Contains(t, e.Reason, "rebuilt")
+	})
 }
 
 func (b *bench) load(spec Spec, r rows.Reader) (Job, error) {
@@ -198,49 +204,51 @@ func (b *bench) load(spec Spec, r rows.Reader) (Job, error) {
 
 func TestBadRowsAreRefusedWithRowColumnAndReason(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	digest := "0x" + strings.Repeat("ab", 32)
-	for _, c := range []struct {
-		name  string
-		input string
-		row   int64
-		line  int64
-		col   string
-		want  string
-	}{
-		{"missing column", "digest,note\n" + digest + ",x\n", 0, 1, "", `lacks the column "text"`},
-		{"missing header", digest + ",hello\n", 0, 1, "", "does the file lack a header line?"},
-		{"short bytes32", "digest,text\n" + digest + ",ok\n0xabcd,bad\n", 2, 3, "digest", "32"},
-		{"odd hex", "digest,text\n0xabc,bad\n", 1, 2, "digest", ""},
-		{"no rows", "digest,text\n", 0, 0, "", "no data rows"},
-		{"duplicate id", "_id,digest,text\na," + digest + ",x\nb," + digest + ",y\na," + digest + ",z\n", 3, 4, "_id", `"a" is already the _id of row 1`},
-		{"bad address", "_to,digest,text\n0x12," + digest + ",x\n", 1, 2, "_to", "not an address"},
-		{"bad checksum", "_to,digest,text\n0x52908400098527886E0F7030069857D2E4169Ee7," + digest + ",x\n", 1, 2, "_to", "checksum"},
-		{"unknown function", "_fn,digest,text\nput," + digest + ",x\n", 1, 2, "_fn", "needs an ABI"},
-		{"broken quoting", "digest,text\n" + digest + ",\"x\" y\n", 1, 2, "text", ""},
-		{"too few cells", "digest,text\n" + digest + "\n", 1, 2, "", ""},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			job, err := b.load(saveSpec(), fromCSV(t, c.input))
-			var invalid *InvalidRowsError
-			require.ErrorAs(t, err, &invalid)
-			require.Equal(t, JobInvalid, job.State)
-			require.NotEmpty(t, job.Reason)
-			require.NotEmpty(t, invalid.Faults)
-			f := invalid.Faults[0]
-			require.Equal(t, c.row, f.Row)
-			require.Equal(t, c.line, f.Line)
-			require.Equal(t, c.col, f.Column)
-			require.Contains(t, f.Reason, c.want)
-			require.Equal(t, job.Faults, invalid.Faults)
-			items, err := b.store.Items(context.Background(), job.ID, ItemFilter{})
-			require.NoError(t, err)
-			require.Empty(t, items, "nothing of an invalid job is kept")
-			require.ErrorIs(t, b.engine.Run(context.Background(), job.ID), ErrState)
-			require.Zero(t, b.chain.sends)
-		})
-	}
+	eachStore(t, func(t *testing.T, location string) {
+		b := newBenchAt(t, location)
+		digest := "0x" + strings.Repeat("ab", 32)
+		for _, c := range []struct {
+			name  string
+			input string
+			row   int64
+			line  int64
+			col   string
+			want  string
+		}{
+			{"missing column", "digest,note\n" + digest + ",x\n", 0, 1, "", `lacks the column "text"`},
+			{"missing header", digest + ",hello\n", 0, 1, "", "does the file lack a header line?"},
+			{"short bytes32", "digest,text\n" + digest + ",ok\n0xabcd,bad\n", 2, 3, "digest", "32"},
+			{"odd hex", "digest,text\n0xabc,bad\n", 1, 2, "digest", ""},
+			{"no rows", "digest,text\n", 0, 0, "", "no data rows"},
+			{"duplicate id", "_id,digest,text\na," + digest + ",x\nb," + digest + ",y\na," + digest + ",z\n", 3, 4, "_id", `"a" is already the _id of row 1`},
+			{"bad address", "_to,digest,text\n0x12," + digest + ",x\n", 1, 2, "_to", "not an address"},
+			{"bad checksum", "_to,digest,text\n0x52908400098527886E0F7030069857D2E4169Ee7," + digest + ",x\n", 1, 2, "_to", "checksum"},
+			{"unknown function", "_fn,digest,text\nput," + digest + ",x\n", 1, 2, "_fn", "needs an ABI"},
+			{"broken quoting", "digest,text\n" + digest + ",\"x\" y\n", 1, 2, "text", ""},
+			{"too few cells", "digest,text\n" + digest + "\n", 1, 2, "", ""},
+		} {
+			t.Run(c.name, func(t *testing.T) {
+				t.Parallel()
+				job, err := b.load(saveSpec(), fromCSV(t, c.input))
+				var invalid *InvalidRowsError
+				require.ErrorAs(t, err, &invalid)
+				require.Equal(t, JobInvalid, job.State)
+				require.NotEmpty(t, job.Reason)
+				require.NotEmpty(t, invalid.Faults)
+				f := invalid.Faults[0]
+				require.Equal(t, c.row, f.Row)
+				require.Equal(t, c.line, f.Line)
+				require.Equal(t, c.col, f.Column)
+				require.Contains(t, f.Reason, c.want)
+				require.Equal(t, job.Faults, invalid.Faults)
+				items, err := b.store.Items(context.Background(), job.ID, ItemFilter{})
+				require.NoError(t, err)
+				require.Empty(t, items, "nothing of an invalid job is kept")
+				require.ErrorIs(t, b.engine.Run(context.Background(), job.ID), ErrState)
+				require.Zero(t, b.chain.sends)
+			})
+		}
+	})
 }
 
 func TestAllFaultsAreCountedAndTheFirstAreKept(t *testing.T) {
@@ -290,18 +298,20 @@ func TestPositionalRows(t *testing.T) {
 
 func TestARowMayBringItsOwnContractFunctionAndID(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	other := "0x52908400098527886E0F7030069857D2E4169EE7"
-	job, err := b.load(Spec{Function: "save(uint256 n)", To: &fakeContract}, fromCSV(t, "_id,_to,_fn,n\nfirst,"+other+",drop(uint256 n),7\n,,,8\n"))
-	require.NoError(t, err)
-	require.NoError(t, b.engine.Run(context.Background(), job.ID))
-	b.wait(job.ID)
-	items, err := b.store.Items(context.Background(), job.ID, ItemFilter{})
-	require.NoError(t, err)
-	require.Equal(t, "first", items[0].ID)
-	require.Equal(t, other, items[0].To.Hex())
-	require.Equal(t, fakeContract, *items[1].To)
-	require.NotEqual(t, b.chain.order[0][:4], b.chain.order[1][:4], "two functions")
+	eachStore(t, func(t *testing.T, location string) {
+		b := newBenchAt(t, location)
+		other := "0x52908400098527886E0F7030069857D2E4169EE7"
+		job, err := b.load(Spec{Function: "save(uint256 n)", To: &fakeContract}, fromCSV(t, "_id,_to,_fn,n\nfirst,"+other+",drop(uint256 n),7\n,,,8\n"))
+		require.NoError(t, err)
+		require.NoError(t, b.engine.Run(context.Background(), job.ID))
+		b.wait(job.ID)
+		items, err := b.store.Items(context.Background(), job.ID, ItemFilter{})
+		require.NoError(t, err)
+		require.Equal(t, "first", items[0].ID)
+		require.Equal(t, other, items[0].To.Hex())
+		require.Equal(t, fakeContract, *items[1].To)
+		require.NotEqual(t, b.chain.order[0][:4], b.chain.order[1][:4], "two functions")
+	})
 }
 
 func TestRowsWithoutAContractAreFaults(t *testing.T) {
@@ -322,21 +332,23 @@ func TestATransactionHasOneRow(t *testing.T) {
 
 func TestLoadingAgain(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	ctx := context.Background()
-	job, err := b.load(saveSpec(), fromCSV(t, csvRows(700)))
-	require.NoError(t, err)
-	require.Len(t, job.InputSHA256, 64)
-	again, err := b.engine.Load(ctx, job.ID, fromCSV(t, csvRows(700)))
-	require.NoError(t, err)
-	require.Equal(t, job, again)
-	_, err = b.engine.Load(ctx, job.ID, fromCSV(t, csvRows(701)))
-	require.ErrorIs(t, err, ErrConflict)
-	require.NoError(t, b.engine.Run(ctx, job.ID))
-	job = b.wait(job.ID)
-	again, err = b.engine.Load(ctx, job.ID, fromCSV(t, csvRows(700)))
-	require.NoError(t, err, "also when it is done")
-	require.Equal(t, job, again)
+	eachStore(t, func(t *testing.T, location string) {
+		b := newBenchAt(t, location)
+		ctx := context.Background()
+		job, err := b.load(saveSpec(), fromCSV(t, csvRows(700)))
+		require.NoError(t, err)
+		require.Len(t, job.InputSHA256, 64)
+		again, err := b.engine.Load(ctx, job.ID, fromCSV(t, csvRows(700)))
+		require.NoError(t, err)
+		require.Equal(t, job, again)
+		_, err = b.engine.Load(ctx, job.ID, fromCSV(t, csvRows(701)))
+		require.ErrorIs(t, err, ErrConflict)
+		require.NoError(t, b.engine.Run(ctx, job.ID))
+		job = b.wait(job.ID)
+		again, err = b.engine.Load(ctx, job.ID, fromCSV(t, csvRows(700)))
+		require.NoError(t, err, "also when it is done")
+		require.Equal(t, job, again)
+	})
 }
 
 // breakingReader fails, or calls a function, after some rows.
@@ -357,43 +369,47 @@ func (r *breakingReader) Next() (rows.Row, error) {
 
 func TestABrokenLoadLeavesNothing(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	broken := errors.New("upload broke off")
-	job, _, err := b.engine.Create(context.Background(), saveSpec())
-	require.NoError(t, err)
-	ctx, cancel := context.WithCancel(context.Background())
-	for _, hit := range []func() error{func() error { return broken }, func() error { return io.ErrUnexpectedEOF }, func() error { cancel(); return nil }} {
-		_, err = b.engine.Load(ctx, job.ID, &breakingReader{fromCSV(t, csvRows(5000)), 2600, hit})
-		require.Error(t, err)
-		now, err := b.store.Job(context.Background(), job.ID)
+	eachStore(t, func(t *testing.T, location string) {
+		b := newBenchAt(t, location)
+		broken := errors.New("upload broke off")
+		job, _, err := b.engine.Create(context.Background(), saveSpec())
 		require.NoError(t, err)
-		require.Equal(t, JobLoading, now.State)
-		items, err := b.store.Items(context.Background(), job.ID, ItemFilter{})
-		require.NoError(t, err)
-		require.Empty(t, items)
-	}
-	job, err = b.engine.Load(context.Background(), job.ID, fromCSV(t, csvRows(10)))
-	require.NoError(t, err, "and can be done again")
-	require.EqualValues(t, 10, job.Rows)
+		ctx, cancel := context.WithCancel(context.Background())
+		for _, hit := range []func() error{func() error { return broken }, func() error { return io.ErrUnexpectedEOF }, func() error { cancel(); return nil }} {
+			_, err = b.engine.Load(ctx, job.ID, &breakingReader{fromCSV(t, csvRows(5000)), 2600, hit})
+			require.Error(t, err)
+			now, err := b.store.Job(context.Background(), job.ID)
+			require.NoError(t, err)
+			require.Equal(t, JobLoading, now.State)
+			items, err := b.store.Items(context.Background(), job.ID, ItemFilter{})
+			require.NoError(t, err)
+			require.Empty(t, items)
+		}
+		job, err = b.engine.Load(context.Background(), job.ID, fromCSV(t, csvRows(10)))
+		require.NoError(t, err, "and can be done again")
+		require.EqualValues(t, 10, job.Rows)
+	})
 }
 
 func TestALoadThatACrashBrokeOffIsRemovedAtStart(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	job, _, err := b.engine.Create(context.Background(), saveSpec())
-	require.NoError(t, err)
-	rec, err := jobByID(context.Background(), b.store.read, job.ID)
-	require.NoError(t, err)
-	var items []newItem
-	for i := range 6000 {
-		items = append(items, newItem{row: int64(i + 1), input: []byte{1}, source: json.RawMessage(`[]`)})
-	}
-	_, err = b.store.insertItems(rec.seq, items)
-	require.NoError(t, err)
-	b.restart()
-	left, err := b.store.Items(context.Background(), job.ID, ItemFilter{})
-	require.NoError(t, err)
-	require.Empty(t, left)
+	eachStore(t, func(t *testing.T, location string) {
+		b := newBenchAt(t, location)
+		job, _, err := b.engine.Create(context.Background(), saveSpec())
+		require.NoError(t, err)
+		rec, err := jobByID(context.Background(), b.store.read, job.ID)
+		require.NoError(t, err)
+		var items []newItem
+		for i := range 6000 {
+			items = append(items, newItem{row: int64(i + 1), input: []byte{1}, source: json.RawMessage(`[]`)})
+		}
+		_, err = b.store.insertItems(rec.seq, items)
+		require.NoError(t, err)
+		b.restart()
+		left, err := b.store.Items(context.Background(), job.ID, ItemFilter{})
+		require.NoError(t, err)
+		require.Empty(t, left)
+	})
 }
 
 // endlessReader has rows for ever.
@@ -409,30 +425,32 @@ func (r *endlessReader) Next() (rows.Row, error) {
 
 func TestCancelBreaksALoadOff(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	ctx := context.Background()
-	job, _, err := b.engine.Create(ctx, saveSpec())
-	require.NoError(t, err)
-	started, canceled := make(chan struct{}), make(chan error, 1)
-	go func() {
-		<-started
-		_, err := b.engine.Cancel(ctx, job.ID)
-		canceled <- err
-	}()
-	release := make(chan struct{})
-	_, err = b.engine.Load(ctx, job.ID, &breakingReader{&endlessReader{}, 600, func() error {
-		close(started)
-		_, err := b.engine.Load(ctx, job.ID, fromCSV(t, csvRows(1)))
-		require.ErrorIs(t, err, ErrState, "one load at a time")
-		close(release)
-		return nil
-	}})
-	<-release
-	require.ErrorIs(t, err, ErrState)
-	require.NoError(t, <-canceled)
-	now, err := b.store.Job(ctx, job.ID)
-	require.NoError(t, err)
-	require.Equal(t, JobCanceled, now.State)
+	eachStore(t, func(t *testing.T, location string) {
+		b := newBenchAt(t, location)
+		ctx := context.Background()
+		job, _, err := b.engine.Create(ctx, saveSpec())
+		require.NoError(t, err)
+		started, canceled := make(chan struct{}), make(chan error, 1)
+		go func() {
+			<-started
+			_, err := b.engine.Cancel(ctx, job.ID)
+			canceled <- err
+		}()
+		release := make(chan struct{})
+		_, err = b.engine.Load(ctx, job.ID, &breakingReader{&endlessReader{}, 600, func() error {
+			close(started)
+			_, err := b.engine.Load(ctx, job.ID, fromCSV(t, csvRows(1)))
+			require.ErrorIs(t, err, ErrState, "one load at a time")
+			close(release)
+			return nil
+		}})
+		<-release
+		require.ErrorIs(t, err, ErrState)
+		require.NoError(t, <-canceled)
+		now, err := b.store.Job(ctx, job.ID)
+		require.NoError(t, err)
+		require.Equal(t, JobCanceled, now.State)
+	})
 }
 
 func TestStopBreaksALoadOff(t *testing.T) {
@@ -457,18 +475,20 @@ func TestStopBreaksALoadOff(t *testing.T) {
 
 func TestUnknownJobs(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	ctx := context.Background()
-	_, err := b.engine.Job(ctx, "nope")
-	require.ErrorIs(t, err, ErrNotFound)
-	_, err = b.engine.Wait(ctx, "nope")
-	require.ErrorIs(t, err, ErrNotFound)
-	_, err = b.engine.Progress(ctx, "nope")
-	require.ErrorIs(t, err, ErrNotFound)
-	_, err = b.engine.Cancel(ctx, "nope")
-	require.ErrorIs(t, err, ErrNotFound)
-	require.ErrorIs(t, b.engine.Run(ctx, "nope"), ErrNotFound)
-	_, err = b.engine.Items(ctx, "nope", ItemFilter{})
-	require.ErrorIs(t, err, ErrNotFound)
-	require.ErrorIs(t, b.engine.Snapshot(ctx, "nope", func(*Snapshot) error { return nil }), ErrNotFound)
+	eachStore(t, func(t *testing.T, location string) {
+		b := newBenchAt(t, location)
+		ctx := context.Background()
+		_, err := b.engine.Job(ctx, "nope")
+		require.ErrorIs(t, err, ErrNotFound)
+		_, err = b.engine.Wait(ctx, "nope")
+		require.ErrorIs(t, err, ErrNotFound)
+		_, err = b.engine.Progress(ctx, "nope")
+		require.ErrorIs(t, err, ErrNotFound)
+		_, err = b.engine.Cancel(ctx, "nope")
+		require.ErrorIs(t, err, ErrNotFound)
+		require.ErrorIs(t, b.engine.Run(ctx, "nope"), ErrNotFound)
+		_, err = b.engine.Items(ctx, "nope", ItemFilter{})
+		require.ErrorIs(t, err, ErrNotFound)
+		require.ErrorIs(t, b.engine.Snapshot(ctx, "nope", func(*Snapshot) error { return nil }), ErrNotFound)
+	})
 }

@@ -110,7 +110,7 @@ type ItemFilter struct {
 // from its last attempt, else from its job.
 const itemState = `CASE
 	WHEN o.state IS NOT NULL THEN o.state
-	WHEN a.item IS NULL THEN iif((SELECT state FROM jobs WHERE seq = i.job) = 'canceled', 'canceled', 'queued')
+	WHEN a.item IS NULL THEN CASE (SELECT state FROM jobs WHERE seq = i.job) WHEN 'canceled' THEN 'canceled' ELSE 'queued' END
 	WHEN a.answer_kind IS NULL THEN 'submitted'
 	ELSE 'unknown' END`
 

@@ -26,7 +26,7 @@ type newItem struct {
 	source    json.RawMessage
 }
 
-// blob is b as a value for SQLite: nil is NULL, not an empty value.
+// blob is b as a value for a database: nil is NULL, not an empty value.
 func blob(b []byte) any {
 	if b == nil {
 		return nil
@@ -43,18 +43,18 @@ type twin struct {
 // insertItems stores the items of a job that is loading, all or none. Items
 // with an _id that is taken are left out and returned.
 func (s *Store) insertItems(seq int64, items []newItem) (twins []twin, err error) {
+	list := make([]command, len(items))
+	for i, it := range items {
+		list[i] = command{insertItem, []any{itemID(seq, it.row), orNull(it.ref), blob(it.recipient), it.input, string(it.source)}}
+	}
 	err = s.tx(func(ctx context.Context, c *sql.Conn) error {
-		for _, it := range items {
-			res, err := s.stmts.insertItem.ExecContext(ctx, itemID(seq, it.row), orNull(it.ref), blob(it.recipient), it.input, string(it.source))
-			if err != nil {
-				return err
-			}
-			if it.ref == "" {
-				continue
-			}
-			if n, err := res.RowsAffected(); err != nil {
-				return err
-			} else if n > 0 {
+		twins = nil
+		changed, err := s.db.each(ctx, c, list)
+		if err != nil {
+			return err
+		}
+		for i, it := range items {
+			if changed[i] > 0 {
 				continue
 			}
 			var first int64

@@ -57,16 +57,16 @@ func TestOpenStoreRefusesWhatIsNoStore(t *testing.T) {
 
 func TestOpenStoreRefusesANewerSchema(t *testing.T) {
 	t.Parallel()
-	ctx := context.Background()
-	path := filepath.Join(t.TempDir(), "store.db")
-	s, err := OpenStore(ctx, path)
-	require.NoError(t, err)
-	_, err = s.conn.ExecContext(ctx, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, true)")
-	require.NoError(t, err)
-	require.NoError(t, s.Close())
-	_, err = OpenStore(ctx, path)
-	require.ErrorIs(t, err, ErrStoreNewer)
-	require.ErrorContains(t, err, "99")
+	eachStore(t, func(t *testing.T, location string) {
+		ctx := context.Background()
+		s, err := OpenStore(ctx, location)
+		require.NoError(t, err)
+		require.NoError(t, s.change("test", "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, true)"))
+		require.NoError(t, s.Close())
+		_, err = OpenStore(ctx, location)
+		require.ErrorIs(t, err, ErrStoreNewer)
+		require.ErrorContains(t, err, "99")
+	})
 }
 
 func TestTheStoreIsSafeAgainstPowerCutsAndStrangers(t *testing.T) {
@@ -78,8 +78,8 @@ func TestTheStoreIsSafeAgainstPowerCutsAndStrangers(t *testing.T) {
 	defer s.Close()
 	var mode string
 	var synchronous int
-	require.NoError(t, s.conn.QueryRowContext(ctx, "PRAGMA journal_mode").Scan(&mode))
-	require.NoError(t, s.conn.QueryRowContext(ctx, "PRAGMA synchronous").Scan(&synchronous))
+	require.NoError(t, s.db.(*sqliteDB).conn.QueryRowContext(ctx, "PRAGMA journal_mode").Scan(&mode))
+	require.NoError(t, s.db.(*sqliteDB).conn.QueryRowContext(ctx, "PRAGMA synchronous").Scan(&synchronous))
 	require.Equal(t, "wal", mode)
 	require.Equal(t, 2, synchronous, "FULL")
 	_, err = s.read.ExecContext(ctx, "DELETE FROM jobs")
@@ -93,59 +93,64 @@ func TestTheStoreIsSafeAgainstPowerCutsAndStrangers(t *testing.T) {
 
 func TestTwoEnginesCannotShareAStore(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	ctx := context.Background()
-	other, err := OpenStore(ctx, b.path)
-	require.NoError(t, err, "reading is allowed")
-	defer other.Close()
-	engine, err := NewEngine(Config{Store: other})
-	require.NoError(t, err)
-	err = engine.Start(ctx)
-	require.ErrorIs(t, err, ErrStoreInUse)
-	if runtime.GOOS != "windows" {
-		require.ErrorContains(t, err, strconv.Itoa(os.Getpid()))
-	}
-	job := b.wait(b.run(saveSpec(), 5).ID)
-	read, err := other.Job(ctx, job.ID)
-	require.NoError(t, err)
-	require.Equal(t, job, read)
+	eachStore(t, func(t *testing.T, location string) {
+		b := newBenchAt(t, location)
+		ctx := context.Background()
+		other, err := OpenStore(ctx, b.path)
+		require.NoError(t, err, "reading is allowed")
+		defer other.Close()
+		engine, err := NewEngine(Config{Store: other})
+		require.NoError(t, err)
+		err = engine.Start(ctx)
+		require.ErrorIs(t, err, ErrStoreInUse)
+		if runtime.GOOS != "windows" && !IsStoreURL(location) {
+			require.ErrorContains(t, err, strconv.Itoa(os.Getpid()))
+		}
+		job := b.wait(b.run(saveSpec(), 5).ID)
+		read, err := other.Job(ctx, job.ID)
+		require.NoError(t, err)
+		require.Equal(t, job, read)
 
-	require.NoError(t, b.engine.Stop(ctx))
-	require.NoError(t, engine.Start(ctx), "free again")
-	require.NoError(t, engine.Stop(ctx))
+		require.NoError(t, b.engine.Stop(ctx))
+		require.NoError(t, engine.Start(ctx), "free again")
+		require.NoError(t, engine.Stop(ctx))
+	})
 }
 
 func TestAnItemHasOneOutcomeForEver(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	job := b.wait(b.run(saveSpec(), 3).ID)
-	rec, err := jobByID(context.Background(), b.store.read, job.ID)
-	require.NoError(t, err)
-	err = b.store.writeGroup([]write{{job: rec.seq, item: itemID(rec.seq, 2), from: ItemSubmitted, to: ItemReverted,
-		outcome: &outcome{state: ItemReverted, settled: time.Now()}}})
-	require.Error(t, err)
-	require.True(t, isConstraint(err))
-	b.checkCounts(job.ID)
+	eachStore(t, func(t *testing.T, location string) {
+		b := newBenchAt(t, location)
+		job := b.wait(b.run(saveSpec(), 3).ID)
+		rec, err := jobByID(context.Background(), b.store.read, job.ID)
+		require.NoError(t, err)
+		err = b.store.writeGroup(&fate{}, []write{{job: rec.seq, item: itemID(rec.seq, 2), from: ItemSubmitted, to: ItemReverted,
+			outcome: &outcome{state: ItemReverted, settled: time.Now()}}})
+		require.Error(t, err)
+		require.True(t, isConstraint(err))
+		b.checkCounts(job.ID)
+	})
 }
 
 func TestOneBadWriteDoesNotSpoilItsGroup(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	job := b.wait(b.run(saveSpec(), 3).ID)
-	ctx := context.Background()
-	rec, err := jobByID(ctx, b.store.read, job.ID)
-	require.NoError(t, err)
-	_, err = b.store.conn.ExecContext(ctx, "DELETE FROM outcomes WHERE item = ?", itemID(rec.seq, 3))
-	require.NoError(t, err)
-	results := map[int64]error{}
-	var group []write
-	for _, row := range []int64{3, 2} {
-		group = append(group, write{job: rec.seq, item: itemID(rec.seq, row), from: ItemConfirmed, to: ItemConfirmed,
-			outcome: &outcome{state: ItemConfirmed, settled: time.Now()}, done: func(err error) { results[row] = err }})
-	}
-	newCommitter(b.store, b.engine.log, func(int, time.Duration) {}).flush(ctx, group)
-	require.NoError(t, results[3])
-	require.True(t, isConstraint(results[2]))
+	eachStore(t, func(t *testing.T, location string) {
+		b := newBenchAt(t, location)
+		job := b.wait(b.run(saveSpec(), 3).ID)
+		ctx := context.Background()
+		rec, err := jobByID(ctx, b.store.read, job.ID)
+		require.NoError(t, err)
+		require.NoError(t, b.store.change("test", "DELETE FROM outcomes WHERE item = ?", itemID(rec.seq, 3)))
+		results := map[int64]error{}
+		var group []write
+		for _, row := range []int64{3, 2} {
+			group = append(group, write{job: rec.seq, item: itemID(rec.seq, row), from: ItemConfirmed, to: ItemConfirmed,
+				outcome: &outcome{state: ItemConfirmed, settled: time.Now()}, done: func(err error) { results[row] = err }})
+		}
+		newCommitter(b.store, b.engine.log, func(int, time.Duration) {}).flush(ctx, group)
+		require.NoError(t, results[3])
+		require.True(t, isConstraint(results[2]))
+	})
 }
 
 func TestTheCommitterWaitsForAStoreThatCannotBeWritten(t *testing.T) {
@@ -155,7 +160,7 @@ func TestTheCommitterWaitsForAStoreThatCannotBeWritten(t *testing.T) {
 	ctx := context.Background()
 	rec, err := jobByID(ctx, b.store.read, job.ID)
 	require.NoError(t, err)
-	_, err = b.store.conn.ExecContext(ctx, "PRAGMA query_only(1)")
+	_, err = b.store.db.(*sqliteDB).conn.ExecContext(ctx, "PRAGMA query_only(1)")
 	require.NoError(t, err)
 	hard, end := context.WithCancel(ctx)
 	c := newCommitter(b.store, b.engine.log, func(int, time.Duration) {})
@@ -168,14 +173,14 @@ func TestTheCommitterWaitsForAStoreThatCannotBeWritten(t *testing.T) {
 	require.Eventually(t, func() bool { return c.trouble.Load() != nil }, 5*time.Second, time.Millisecond)
 	require.Contains(t, *c.trouble.Load(), "cannot be written")
 	b.store.writing.Lock()
-	_, err = b.store.conn.ExecContext(ctx, "PRAGMA query_only(0)")
+	_, err = b.store.db.(*sqliteDB).conn.ExecContext(ctx, "PRAGMA query_only(0)")
 	b.store.writing.Unlock()
 	require.NoError(t, err)
 	require.NoError(t, <-result, "written once it can be")
 	require.Nil(t, c.trouble.Load())
 
 	b.store.writing.Lock()
-	_, err = b.store.conn.ExecContext(ctx, "PRAGMA query_only(1)")
+	_, err = b.store.db.(*sqliteDB).conn.ExecContext(ctx, "PRAGMA query_only(1)")
 	b.store.writing.Unlock()
 	require.NoError(t, err)
 	go func() {
@@ -186,61 +191,65 @@ func TestTheCommitterWaitsForAStoreThatCannotBeWritten(t *testing.T) {
 	require.Error(t, <-result, "given up at the hard end")
 	close(c.queue)
 	<-done
-	_, err = b.store.conn.ExecContext(ctx, "PRAGMA query_only(0)")
+	_, err = b.store.db.(*sqliteDB).conn.ExecContext(ctx, "PRAGMA query_only(0)")
 	require.NoError(t, err)
 }
 
 func TestJobsAreListedNewestFirst(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	ctx := context.Background()
-	var ids []string
-	for range 5 {
-		job, _, err := b.engine.Create(ctx, saveSpec())
+	eachStore(t, func(t *testing.T, location string) {
+		b := newBenchAt(t, location)
+		ctx := context.Background()
+		var ids []string
+		for range 5 {
+			job, _, err := b.engine.Create(ctx, saveSpec())
+			require.NoError(t, err)
+			ids = append(ids, job.ID)
+		}
+		b.wait(b.run(saveSpec(), 1).ID)
+		list, err := b.store.Jobs(ctx, JobFilter{State: JobLoading, Kind: KindBatch, Target: "main", Limit: 2})
 		require.NoError(t, err)
-		ids = append(ids, job.ID)
-	}
-	b.wait(b.run(saveSpec(), 1).ID)
-	list, err := b.store.Jobs(ctx, JobFilter{State: JobLoading, Kind: KindBatch, Target: "main", Limit: 2})
-	require.NoError(t, err)
-	require.Equal(t, []string{ids[4], ids[3]}, []string{list[0].ID, list[1].ID})
-	list, err = b.store.Jobs(ctx, JobFilter{State: JobLoading, Before: ids[3]})
-	require.NoError(t, err)
-	require.Len(t, list, 3)
-	require.Equal(t, ids[2], list[0].ID)
-	_, err = b.store.Jobs(ctx, JobFilter{Before: "nope"})
-	require.ErrorIs(t, err, ErrNotFound)
+		require.Equal(t, []string{ids[4], ids[3]}, []string{list[0].ID, list[1].ID})
+		list, err = b.store.Jobs(ctx, JobFilter{State: JobLoading, Before: ids[3]})
+		require.NoError(t, err)
+		require.Len(t, list, 3)
+		require.Equal(t, ids[2], list[0].ID)
+		_, err = b.store.Jobs(ctx, JobFilter{Before: "nope"})
+		require.ErrorIs(t, err, ErrNotFound)
+	})
 }
 
 func TestItemsAreFilteredByState(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	b.chain.revert = func(input []byte) []byte {
-		if input[35]%10 == 0 {
-			return []byte{}
+	eachStore(t, func(t *testing.T, location string) {
+		b := newBenchAt(t, location)
+		b.chain.revert = func(input []byte) []byte {
+			if input[35]%10 == 0 {
+				return []byte{}
+			}
+			return nil
 		}
-		return nil
-	}
-	job := b.wait(b.run(saveSpec(), 100).ID)
-	ctx := context.Background()
-	var rowsSeen []int64
-	for after := int64(0); ; {
-		items, err := b.store.Items(ctx, job.ID, ItemFilter{States: []ItemState{ItemReverted, ItemRejected}, After: after, Limit: 3})
+		job := b.wait(b.run(saveSpec(), 100).ID)
+		ctx := context.Background()
+		var rowsSeen []int64
+		for after := int64(0); ; {
+			items, err := b.store.Items(ctx, job.ID, ItemFilter{States: []ItemState{ItemReverted, ItemRejected}, After: after, Limit: 3})
+			require.NoError(t, err)
+			if len(items) == 0 {
+				break
+			}
+			for _, it := range items {
+				rowsSeen = append(rowsSeen, it.Row)
+				require.Equal(t, "RevertInstruction", it.Error)
+				require.Equal(t, "0x", it.Output)
+			}
+			after = items[len(items)-1].Row
+		}
+		require.Equal(t, []int64{10, 20, 30, 40, 50, 60, 70, 80, 90, 100}, rowsSeen)
+		items, err := b.store.Items(ctx, job.ID, ItemFilter{States: []ItemState{ItemQueued, ItemConfirmed}, Limit: 1000})
 		require.NoError(t, err)
-		if len(items) == 0 {
-			break
-		}
-		for _, it := range items {
-			rowsSeen = append(rowsSeen, it.Row)
-			require.Equal(t, "RevertInstruction", it.Error)
-			require.Equal(t, "0x", it.Output)
-		}
-		after = items[len(items)-1].Row
-	}
-	require.Equal(t, []int64{10, 20, 30, 40, 50, 60, 70, 80, 90, 100}, rowsSeen)
-	items, err := b.store.Items(ctx, job.ID, ItemFilter{States: []ItemState{ItemQueued, ItemConfirmed}, Limit: 1000})
-	require.NoError(t, err)
-	require.Len(t, items, 90)
+		require.Len(t, items, 90)
+	})
 }
 
 func TestTheFailedAreFoundByIndex(t *testing.T) {

@@ -67,6 +67,7 @@ var mayImport = map[string][]string{
 	"internal/chart":       {},
 	"internal/loadgen":     {"chain", "contracts", "internal/buildinfo", "internal/chart"},
 	"internal/discovery":   {},
+	"internal/pgtest":      {},                                                      // for tests only
 	"internal/testkit":     {"certs", "devchain", "devchain/rpc", "devchain/suite"}, // for tests only
 	"cmd":                  {"chain/...", "contracts", "batch/...", "gateway/...", "certs", "configs", "internal/..."},
 	"cmd/devnode":          {"devchain/...", "certs"}, // the node shares no code with its clients
@@ -79,6 +80,7 @@ var onlyIn = map[string][]string{
 	"github.com/gin-gonic/gin":              {"gateway"},
 	"github.com/danielgtaylor/huma":         {"gateway"},
 	"modernc.org/sqlite":                    {"batch"},
+	"github.com/jackc/pgx":                  {"batch", "internal/pgtest"},
 	"github.com/coder/websocket":            {"chain", "devchain"},
 	"github.com/FISCO-BCOS/go-sdk":          {"chain/fisco", "devchain"},
 	"github.com/TarsCloud/TarsGo":           {"devchain"},

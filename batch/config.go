@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"time"
 
 	"golang.org/x/time/rate"
 
@@ -53,6 +54,10 @@ type Config struct {
 	Workers  int          // how many transactions are signed at a time; 0 is the number of cores
 	Observer Observer     // nil observes nothing
 
+	// Keep is for how long jobs are kept after their end; 0 is for ever. Jobs that
+	// are not final, and deployments of contracts with a name, are always kept.
+	Keep time.Duration
+
 	// BlockLimitAhead is how many blocks after the head an attempt may land;
 	// 0 is DefaultBlockLimitAhead.
 	BlockLimitAhead uint64
@@ -72,6 +77,9 @@ func (c Config) Validate() error {
 	}
 	if c.Workers < 0 {
 		add("workers is negative")
+	}
+	if c.Keep < 0 {
+		add("keep is negative")
 	}
 	seen := map[string]bool{}
 	for i, t := range c.Targets {

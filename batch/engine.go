@@ -37,6 +37,7 @@ type Engine struct {
 	endHard context.CancelFunc
 	commits *committer
 	written sync.WaitGroup // the committer
+	keeping sync.WaitGroup // what deletes old jobs
 	stopped chan struct{}  // closed when Stop is through
 }
 
@@ -95,6 +96,9 @@ func (e *Engine) Start(ctx context.Context) error {
 	e.hard, e.endHard = context.WithCancel(context.Background())
 	e.commits = newCommitter(e.Store, e.log, e.cfg.Observer.Committed)
 	e.written.Go(func() { e.commits.run(e.hard) })
+	if e.cfg.Keep > 0 {
+		e.keeping.Go(e.keep)
+	}
 	e.stopped = make(chan struct{})
 	e.phase = phaseStarted
 	for _, rec := range open {
@@ -148,6 +152,7 @@ func (e *Engine) Stop(ctx context.Context) error {
 	e.mu.Unlock()
 
 	e.calls.Wait()
+	e.keeping.Wait()
 	for _, r := range e.allRuns() {
 		<-r.ended
 	}

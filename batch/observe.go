@@ -51,6 +51,8 @@ type Observer interface {
 	Settled(target string, state ItemState, latency time.Duration)
 	// Committed is called for every group commit: how many rows, and how long it took.
 	Committed(rows int, took time.Duration)
+	// Pruned is called when jobs were deleted because they were older than Config.Keep.
+	Pruned(p Pruned)
 }
 
 // nobody observes.
@@ -59,6 +61,7 @@ type nobody struct{}
 func (nobody) Answered(string, chain.Kind, time.Duration) {}
 func (nobody) Settled(string, ItemState, time.Duration)   {}
 func (nobody) Committed(int, time.Duration)               {}
+func (nobody) Pruned(Pruned)                              {}
 
 // counters are the growing numbers of a target.
 type counters struct {

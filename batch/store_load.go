@@ -68,24 +68,9 @@ func (s *Store) insertItems(seq int64, items []newItem) (twins []twin, err error
 	return twins, err
 }
 
-// dropItems removes all items of a job that is loading, in groups, so that
-// other writers get their turn.
+// dropItems removes all items of a job that is loading.
 func (s *Store) dropItems(seq int64) error {
-	for {
-		var n int64
-		err := s.tx(func(ctx context.Context, c *sql.Conn) error {
-			res, err := c.ExecContext(ctx, `DELETE FROM items WHERE id IN
-				(SELECT id FROM items WHERE id BETWEEN ? AND ? ORDER BY id LIMIT 5000)`, itemID(seq, 0), itemID(seq+1, 0)-1)
-			if err != nil {
-				return err
-			}
-			n, err = res.RowsAffected()
-			return err
-		})
-		if err != nil || n == 0 {
-			return err
-		}
-	}
+	return s.deleteRows(context.Background(), "items", "id", seq)
 }
 
 // loaded is what is known of the input once all of it was read.

@@ -36,6 +36,8 @@ type Metrics struct {
 	reconciled    *prometheus.CounterVec
 	checkedRows   *prometheus.CounterVec
 	mismatches    *prometheus.CounterVec
+	prunedJobs    prometheus.Counter
+	prunedRows    prometheus.Counter
 	chain         *callMetrics
 }
 
@@ -83,6 +85,12 @@ func NewMetrics(version string) *Metrics {
 		mismatches: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "bcosgate_reconcile_mismatches_total", Help: "Differences between store and chain, or between nodes.",
 		}, []string{"target", "kind"}),
+		prunedJobs: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "bcosgate_store_pruned_jobs_total", Help: "Jobs that were deleted because they were older than store.keep.",
+		}),
+		prunedRows: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "bcosgate_store_pruned_rows_total", Help: "Rows of the jobs that were deleted.",
+		}),
 	}
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "bcosgate_build_info", Help: "Always 1; the label has the version of the gateway.",
@@ -90,7 +98,7 @@ func NewMetrics(version string) *Metrics {
 	})
 	build.Set(1)
 	m.registry.MustRegister(build, m.requests, m.durations, m.inFlight, m.answers, m.latencies, m.commits, m.committedRows,
-		m.reconciled, m.checkedRows, m.mismatches,
+		m.prunedJobs, m.prunedRows, m.reconciled, m.checkedRows, m.mismatches,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.registry.MustRegister(m.chain.collectors()...)
 	m.handler = promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: nil, MaxRequestsInFlight: 8, Timeout: requestTimeout})
@@ -124,6 +132,12 @@ func (m *Metrics) Reconciled(target string, r reconcile.Result) {
 	for kind, n := range r.Kinds {
 		m.mismatches.WithLabelValues(target, string(kind)).Add(float64(n))
 	}
+}
+
+// Pruned counts jobs that were deleted because of their age.
+func (m *Metrics) Pruned(p batch.Pruned) {
+	m.prunedJobs.Add(float64(p.Jobs))
+	m.prunedRows.Add(float64(p.Rows))
 }
 
 // observe counts one HTTP request. Methods and routes that are not in the table

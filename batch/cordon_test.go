@@ -55,7 +55,7 @@ func TestAnOlderStoreLearnsCordons(t *testing.T) {
 	ctx := context.Background()
 	job := b.wait(b.run(saveSpec(), 3).ID)
 	require.NoError(t, b.engine.Stop(ctx))
-	_, err := b.store.db.(*sqliteDB).conn.ExecContext(ctx, "DROP TABLE cordons")
+	_, err := b.store.db.(*sqliteDB).conn.ExecContext(ctx, "DROP TABLE cordons; DROP TABLE pruned")
 	require.NoError(t, err)
 	_, err = b.store.db.(*sqliteDB).conn.ExecContext(ctx, "DELETE FROM "+goose.DefaultTablename+" WHERE version_id > 1")
 	require.NoError(t, err)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"net/url"
 	"os"
 	"regexp"
 	"slices"
@@ -49,11 +50,7 @@ func (c Config) Validate() error {
 
 func (c *Config) check(found *problems) {
 	c.HTTP.check(found)
-	if c.Store.Path == "" {
-		found.add("store.path", "is empty: name the SQLite file of the jobs")
-	} else if info, err := os.Stat(c.Store.Path); err == nil && info.IsDir() {
-		found.add("store.path", "%s is a folder: name a file", c.Store.Path)
-	}
+	c.Store.check(found)
 	oneOf(found, "log.level", c.Log.Level, "debug", "info", "warn", "error")
 	oneOf(found, "log.format", c.Log.Format, "text", "json")
 	c.Audit.check(found)
@@ -74,6 +71,42 @@ func (a Audit) check(found *problems) {
 	if a.Rate <= 0 {
 		found.add("audit.rate", "must be more than 0")
 	}
+}
+
+func (s Store) check(found *problems) {
+	if s.Keep < 0 {
+		found.add("store.keep", "must not be less than 0")
+	}
+	if s.URL != "" {
+		if reason := StoreURLFault(s.URL); reason != "" {
+			found.add("store.url", "%s", reason)
+		}
+		return // the path is not used
+	}
+	if s.Path == "" {
+		found.add("store.path", "is empty: name the SQLite file of the jobs")
+	} else if info, err := os.Stat(s.Path); err == nil && info.IsDir() {
+		found.add("store.path", "%s is a folder: name a file", s.Path)
+	}
+}
+
+// StoreURLFault says why a text cannot be Store.URL, "" when it can. It does not
+// repeat the text, which may have a password.
+func StoreURLFault(text string) string {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql":
+		return "is no URL of PostgreSQL: write postgres://user@host:5432/database"
+	case u.Query().Has("password") || hasPassword(u):
+		return "has a password, which others could read: give it by the environment variable PGPASSWORD, " +
+			"or by a password file (PGPASSFILE, ~/.pgpass, or ?passfile= in the URL)"
+	}
+	return ""
+}
+
+func hasPassword(u *url.URL) bool {
+	_, has := u.User.Password()
+	return has
 }
 
 func (h HTTP) check(found *problems) {

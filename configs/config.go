@@ -59,6 +59,19 @@ type HTTPTLS struct {
 // Store is where jobs live.
 type Store struct {
 	Path string `mapstructure:"path" kind:"path" help:"SQLite file of the jobs; made when it is missing, and its folder too"`
+	// URL, when set, is used in place of Path. It has no password: that comes from
+	// PGPASSWORD or a password file, as with psql.
+	URL string `mapstructure:"url" help:"PostgreSQL database of the jobs in place of a file: postgres://user@host:5432/database?sslmode=verify-full; the password by PGPASSWORD or PGPASSFILE"`
+	// Keep is for how long jobs are kept after their end; 0 keeps all.
+	Keep time.Duration `mapstructure:"keep" help:"for how long jobs are kept after their end, for example 90d; 0 keeps all"`
+}
+
+// Location is where the store is: URL, or Path without one.
+func (s Store) Location() string {
+	if s.URL != "" {
+		return s.URL
+	}
+	return s.Path
 }
 
 // Log says what is logged and how.

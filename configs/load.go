@@ -47,6 +47,9 @@ func loadWith(path string, flags *pflag.FlagSet, found *problems) (Config, error
 	if err := decode(v.AllSettings(), &cfg); err != nil {
 		found.decoding(err)
 	}
+	if found.sources["store.path"] != "" && found.sources["store.url"] == "" {
+		cfg.Store.URL = "" // a path that was just given wins over a URL in the file
+	}
 	cfg.resolve(filepath.Dir(path), found.sources)
 	cfg.fill()
 	cfg.check(found)
@@ -186,10 +189,10 @@ func convert(from, to reflect.Value) (any, error) {
 	text, isText := value.(string)
 	switch to.Interface().(type) {
 	case time.Duration:
-		if d, err := time.ParseDuration(text); isText && err == nil {
+		if d, err := ParseDuration(text); isText && err == nil {
 			return d, nil
 		}
-		return nil, fmt.Errorf("%s is no duration: write a number with a unit, such as 500ms, 10s or 2m", shown(value))
+		return nil, fmt.Errorf("%s is no duration: write a number with a unit, such as 500ms, 10s, 2m or 90d", shown(value))
 	case ByteSize:
 		if n, ok := value.(int); ok {
 			text = strconv.Itoa(n)
@@ -243,6 +246,15 @@ func convert(from, to reflect.Value) (any, error) {
 		}
 	}
 	return value, nil
+}
+
+// ParseDuration is time.ParseDuration that also knows whole days, of 24 hours: 90d.
+func ParseDuration(text string) (time.Duration, error) {
+	if days, ok := strings.CutSuffix(text, "d"); ok {
+		n, err := strconv.ParseUint(days, 10, 16)
+		return time.Duration(n) * 24 * time.Hour, err
+	}
+	return time.ParseDuration(text)
 }
 
 // shown is a value as a person may recognise it, cut when long.

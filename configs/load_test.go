@@ -86,7 +86,7 @@ http:
   tls: {cert: gateway.crt, key: gateway.key, client_ca: clients.crt}
   token_file: tokens.txt
   insecure: false
-store: {path: /var/lib/bcosgate/jobs.db}
+store: {path: /var/lib/bcosgate/jobs.db, url: "postgres://gw@db:5432/jobs?sslmode=verify-full", keep: 90d}
 log: {level: debug, format: json}
 accounts:
   - {name: one, file: account.pem}
@@ -119,7 +119,8 @@ targets:
 		TLS:       HTTPTLS{Cert: filepath.Join(dir, "gateway.crt"), Key: filepath.Join(dir, "gateway.key"), ClientCA: filepath.Join(dir, "clients.crt")},
 		TokenFile: filepath.Join(dir, "tokens.txt"),
 	}, cfg.HTTP)
-	require.Equal(t, "/var/lib/bcosgate/jobs.db", cfg.Store.Path)
+	require.Equal(t, Store{Path: "/var/lib/bcosgate/jobs.db", URL: "postgres://gw@db:5432/jobs?sslmode=verify-full", Keep: 90 * 24 * time.Hour}, cfg.Store)
+	require.Equal(t, cfg.Store.URL, cfg.Store.Location(), "the URL is used")
 	require.Equal(t, Log{"debug", "json"}, cfg.Log)
 	require.Equal(t, Account{"two", filepath.Join(dir, "new.pem"), true}, cfg.Accounts[1])
 	require.Equal(t, Limits{100, 20, 64}, cfg.Targets[0].Limits)
@@ -142,7 +143,7 @@ targets:
 func TestEnvironmentAndFlagsWinOverTheFile(t *testing.T) {
 	dir := folder(t)
 	path := filepath.Join(dir, "gateway.yaml")
-	text := minimal + "http: {listen: 127.0.0.1:1, shutdown_timeout: 1s}\nlog: {level: warn, format: json}\nstore: {path: jobs.db}\n"
+	text := minimal + "http: {listen: 127.0.0.1:1, shutdown_timeout: 1s}\nlog: {level: warn, format: json}\nstore: {url: postgres://h/d}\n"
 	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
 	t.Setenv("BCOSGATE_HTTP_LISTEN", "127.0.0.1:2")
 	t.Setenv("BCOSGATE_LOG_LEVEL", "debug")
@@ -163,6 +164,8 @@ func TestEnvironmentAndFlagsWinOverTheFile(t *testing.T) {
 	require.Equal(t, 3*time.Second, cfg.HTTP.ReadHeaderTimeout)
 	require.Equal(t, ByteSize(1024), cfg.HTTP.BodyLimit)
 	require.False(t, cfg.HTTP.Insecure)
+	require.Empty(t, cfg.Store.URL, "a path that was just given wins over the file's URL")
+	require.Equal(t, "elsewhere.db", cfg.Store.Location())
 	require.Equal(t, "elsewhere.db", cfg.Store.Path, "a path from the environment starts at the working folder")
 }
 
@@ -215,7 +218,7 @@ targets:
 		"http.listen: 8080 is no text: put it in quotes",
 		`http.shutdown_timeout: "soon" is no duration`,
 		`log.level: "verbose" is not among the known values`,
-		`store: "jobs.db" is no section: write the keys path below it`,
+		`store: "jobs.db" is no section: write the keys path, url, keep below it`,
 		"targets[0].acount: unknown key",
 		`targets[0].family: "bitcoin" is not among the known values ["fisco3"]`,
 		`targets[0].nodes[0]: "127.0.0.1" is no address`,
@@ -284,8 +287,13 @@ func TestOneProblemEach(t *testing.T) {
 		{"http: 8080", "http: 8080 is no section"},
 		{"store: {path: sdk}", "store.path: is a folder: name a file"},
 		{"store: {path: ''}", "store.path: is empty"},
-		{"store: {file: x}", "store.file: unknown key: the keys here are path"},
-		{"store: {file: }", "store.file: unknown key: the keys here are path"},
+		{"store: {file: x}", "store.file: unknown key: the keys here are path, url, keep"},
+		{"store: {file: }", "store.file: unknown key: the keys here are path, url, keep"},
+		{"store: {keep: -1h}", "store.keep: must not be less than 0"},
+		{"store: {keep: 1.5d}", `store.keep: "1.5d" is no duration`},
+		{"store: {url: 'mysql://h/d'}", "store.url: is no URL of PostgreSQL"},
+		{"store: {url: 'postgres://u:secret@h/d'}", "store.url: has a password"},
+		{"store: {url: 'postgres://u@h/d?password=secret'}", "store.url: has a password"},
 		{"log: {format: xml}", "log.format: is not among the known values"},
 		{"colour:", "colour: unknown key"},
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/common/hexutil"
@@ -38,7 +37,7 @@ func (a *app) openChain(ctx context.Context) (*localCaller, error) {
 // callerOver reads over the connections of targets, which are closed with it.
 func (a *app) callerOver(ctx context.Context, targets []assemble.Target) (*localCaller, error) {
 	l := &localCaller{targets: targets}
-	if _, err := os.Stat(a.opt.store); err == nil {
+	if a.opt.storeExists() {
 		if l.store, err = batch.OpenStore(ctx, a.opt.store); err != nil {
 			return nil, errors.Join(err, l.Close())
 		}

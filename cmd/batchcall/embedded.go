@@ -99,8 +99,10 @@ func (a *app) openEngine(ctx context.Context) (*embedded, error) {
 }
 
 func (e *embedded) start(ctx context.Context, a *app) (err error) {
-	if err := os.MkdirAll(filepath.Dir(a.opt.store), 0o700); err != nil {
-		return fmt.Errorf("the folder of the store: %w", err)
+	if !batch.IsStoreURL(a.opt.store) {
+		if err := os.MkdirAll(filepath.Dir(a.opt.store), 0o700); err != nil {
+			return fmt.Errorf("the folder of the store: %w", err)
+		}
 	}
 	if e.store, err = batch.OpenStore(ctx, a.opt.store); err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/bcosgate/bcosgate/batch"
 	"github.com/bcosgate/bcosgate/configs"
 )
 
@@ -49,8 +50,12 @@ func (o *options) nodeConfig() (configs.Config, error) {
 		name = o.chain + "." + o.group
 	}
 	cfg := configs.Default()
-	cfg.Store.Path = o.store
-	cfg.Accounts = []configs.Account{{Name: "default", File: filepath.Join(filepath.Dir(o.store), "account.pem"), Create: true}}
+	file := o.store
+	if batch.IsStoreURL(file) {
+		file = defaultStore // the account is a file all the same
+	}
+	cfg.Store.Path = file
+	cfg.Accounts = []configs.Account{{Name: "default", File: filepath.Join(filepath.Dir(file), "account.pem"), Create: true}}
 	cfg.Targets = []configs.Target{{
 		Name: name, Family: "fisco3", Chain: o.chain, Group: o.group, Nodes: o.nodes, Account: "default",
 		TLS: configs.TargetTLS{CA: filepath.Join(o.certs, "ca.crt"), Cert: filepath.Join(o.certs, "sdk.crt"), Key: filepath.Join(o.certs, "sdk.key")},

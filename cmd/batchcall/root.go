@@ -12,6 +12,9 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/bcosgate/bcosgate/batch"
+	"github.com/bcosgate/bcosgate/configs"
 )
 
 // app is what all commands share: the common flags and the streams.
@@ -143,7 +146,7 @@ func (o *options) addTo(f *pflag.FlagSet) {
 	f.StringVar(&o.group, "group", "group0", "`id` of the group for --node")
 	f.StringVar(&o.target, "target", "", "`name` of the target, where the configuration or the gateway has several")
 	f.StringVar(&o.account, "account", "", "`name` of an account, or a key file, that signs (default: with --node a key beside the store, made on first use)")
-	f.StringVar(&o.store, "store", defaultStore, "`file` that keeps the jobs when no gateway does")
+	f.StringVar(&o.store, "store", defaultStore, "`file` that keeps the jobs when no gateway does, or postgres://user@host/database (the password by PGPASSWORD or PGPASSFILE)")
 	f.VisitAll(func(flag *pflag.Flag) { o.connectionFlags = append(o.connectionFlags, flag.Name) })
 	f.StringVar(&o.token, "token", "", "bearer `token` for the gateway (default: $"+tokenVariable+", which other users cannot see)")
 	f.StringVarP(&o.output, "output", "o", outTable, "`format` of what is printed: "+strings.Join(outputFormats(), ", "))
@@ -166,6 +169,11 @@ func (o *options) check() error {
 		return usage("--ca, --cert, --key and --token go with --gateway; for nodes it is --certs")
 	case (o.cert == "") != (o.key == ""):
 		return usage("--cert and --key go together")
+	}
+	if batch.IsStoreURL(o.store) {
+		if reason := configs.StoreURLFault(o.store); reason != "" {
+			return usage("--store %s", reason)
+		}
 	}
 	if o.gateway != "" && o.token == "" {
 		o.token = os.Getenv(tokenVariable)

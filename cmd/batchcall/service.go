@@ -99,7 +99,7 @@ type storeReader struct {
 }
 
 func (a *app) openStore(ctx context.Context) (*storeReader, error) {
-	if _, err := os.Stat(a.opt.store); errors.Is(err, fs.ErrNotExist) {
+	if !a.opt.storeExists() {
 		return nil, fmt.Errorf("there is no store %s: name it with --store, or the gateway with --gateway; batchcall run makes one", a.opt.store)
 	}
 	store, err := batch.OpenStore(ctx, a.opt.store)
@@ -107,6 +107,15 @@ func (a *app) openStore(ctx context.Context) (*storeReader, error) {
 		return nil, err
 	}
 	return &storeReader{store, report.NewWriter(store)}, nil
+}
+
+// storeExists is false when there is no file yet; a database is there, or says so.
+func (o *options) storeExists() bool {
+	if batch.IsStoreURL(o.store) {
+		return true
+	}
+	_, err := os.Stat(o.store)
+	return !errors.Is(err, fs.ErrNotExist)
 }
 
 // Progress has what the store knows; rates are known only where the job runs.

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -83,7 +81,7 @@ func (a *App) start(ctx context.Context) error {
 			a.log.Info("account", "account", account.Name, "address", account.Address.Hex())
 		}
 	}
-	store, err := openStore(ctx, a.cfg.Store.Path)
+	store, err := openStore(ctx, a.cfg.Store.Location())
 	if err != nil {
 		return err
 	}
@@ -94,7 +92,7 @@ func (a *App) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	engine, err := batch.NewEngine(batch.Config{Store: store, Targets: assemble.EngineTargets(targets), Logger: a.log, Observer: metrics})
+	engine, err := batch.NewEngine(batch.Config{Store: store, Targets: assemble.EngineTargets(targets), Logger: a.log, Observer: metrics, Keep: a.cfg.Store.Keep})
 	if err != nil {
 		return err
 	}
@@ -124,7 +122,7 @@ func (a *App) start(ctx context.Context) error {
 	}
 	a.onStop("connections", 1, func(ctx context.Context) error { return assemble.Stop(ctx, targets) })
 	if err := engine.Start(ctx); err != nil {
-		return fmt.Errorf("store %s: %w", a.cfg.Store.Path, advised(err))
+		return fmt.Errorf("store %s: %w", batch.StoreName(a.cfg.Store.Location()), advised(err))
 	}
 	a.onStop("engine", .9, engine.Stop)
 	if err := auditor.Start(ctx); err != nil {
@@ -208,26 +206,4 @@ func (a *App) watch(ctx context.Context, t assemble.Target) {
 	if err == nil {
 		a.log.Info("target is online", "target", t.Info.Name, "chain", t.Info.ChainID, "group", t.Info.Group, "head", head.Number)
 	}
-}
-
-func openStore(ctx context.Context, path string) (*batch.Store, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, fmt.Errorf("the folder of the store (store.path): %w", err)
-	}
-	store, err := batch.OpenStore(ctx, path)
-	if err != nil {
-		return nil, fmt.Errorf("store %s: %w", path, advised(err))
-	}
-	return store, nil
-}
-
-// advised adds what to do to refusals of the store.
-func advised(err error) error {
-	switch {
-	case errors.Is(err, batch.ErrStoreInUse):
-		return fmt.Errorf("%w: stop the other gateway or batchcall, or choose another file with --store or store.path", err)
-	case errors.Is(err, batch.ErrNotAStore):
-		return fmt.Errorf("%w: choose another file with --store or store.path", err)
-	}
-	return err
 }

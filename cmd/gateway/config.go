@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/bcosgate/bcosgate/batch"
 	"github.com/bcosgate/bcosgate/certs"
 	"github.com/bcosgate/bcosgate/configs"
 	"github.com/bcosgate/bcosgate/internal/assemble"
@@ -40,7 +41,7 @@ that the settings can be tried together. Exit code 1 when something is wrong.`,
 				return fmt.Errorf("the files that %s names have problems:\n  %s", p.config, strings.ReplaceAll(err.Error(), "\n", "\n  "))
 			}
 			fmt.Fprintf(p.out, "%s is right: %d targets, %d accounts, listens on %s, store %s\n",
-				p.config, len(cfg.Targets), len(cfg.Accounts), cfg.HTTP.Listen, cfg.Store.Path)
+				p.config, len(cfg.Targets), len(cfg.Accounts), cfg.HTTP.Listen, batch.StoreName(cfg.Store.Location()))
 			return nil
 		},
 	}

@@ -45,8 +45,8 @@ func (p *program) rootCommand() *cobra.Command {
 		Short: "Serve contract calls on FISCO BCOS chains over HTTP",
 		Long: `gateway keeps connections to the nodes of one or more chains, and serves an HTTP
 API that turns rows into transactions, each executed exactly once and each with
-a receipt. What it works on is kept in a store (a file) and goes on after a
-restart, even after a power cut.
+a receipt. What it works on is kept in a store (a file, or a PostgreSQL
+database) and goes on after a restart, even after a power cut.
 
 Exit codes: 0 stopped in order, 1 failed (the reason is on stderr), 130 stopped
 at once by a second interrupt.`,
@@ -55,6 +55,7 @@ at once by a second interrupt.`,
   gateway doctor
   gateway node list
   gateway chain auth show
+  gateway store backup jobs-copy.db
   gateway version`,
 		SilenceUsage:      true,
 		SilenceErrors:     true,
@@ -65,7 +66,7 @@ at once by a second interrupt.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w; see: %s --help", err, cmd.CommandPath())
 	})
-	root.AddCommand(p.serveCommand(), p.configCommand(), p.doctorCommand(), p.nodeCommand(), p.chainCommand(), versionCommand())
+	root.AddCommand(p.serveCommand(), p.configCommand(), p.doctorCommand(), p.nodeCommand(), p.chainCommand(), p.storeCommand(), versionCommand())
 	return root
 }
 

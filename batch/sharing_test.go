@@ -56,38 +56,40 @@ func TestAStoreIsTheSameByAllItsNames(t *testing.T) {
 // Snapshots that stand must hold up neither jobs nor other readers.
 func TestSlowReadersOfSnapshotsHoldNothingUp(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	ctx := context.Background()
-	done := b.wait(b.run(saveSpec(), 2000).ID)
-	var all sync.WaitGroup
-	release := make(chan struct{})
-	began := make(chan struct{}, 2*readers)
-	for range 2 * readers {
-		all.Go(func() {
-			_ = b.store.Snapshot(ctx, done.ID, func(s *Snapshot) error {
-				return s.Items(ctx, func(TimedItem) error {
-					began <- struct{}{}
-					<-release
-					return io.EOF
+	eachStore(t, func(t *testing.T, location string) {
+		b := newBenchAt(t, location)
+		ctx := context.Background()
+		done := b.wait(b.run(saveSpec(), 2000).ID)
+		var all sync.WaitGroup
+		release := make(chan struct{})
+		began := make(chan struct{}, 2*readers)
+		for range 2 * readers {
+			all.Go(func() {
+				_ = b.store.Snapshot(ctx, done.ID, func(s *Snapshot) error {
+					return s.Items(ctx, func(TimedItem) error {
+						began <- struct{}{}
+						<-release
+						return io.EOF
+					})
 				})
 			})
-		})
-	}
-	defer all.Wait()
-	defer close(release)
-	for range readers { // that many are being read, and stand
-		<-began
-	}
-	bounded, cancel := context.WithTimeout(ctx, 20*time.Second)
-	defer cancel()
-	job, _, err := b.engine.Create(bounded, saveSpec())
-	require.NoError(t, err)
-	_, err = b.engine.Load(bounded, job.ID, fromCSV(t, strings.ReplaceAll(csvRows(200), "0x0", "0xa")))
-	require.NoError(t, err)
-	require.NoError(t, b.engine.Run(bounded, job.ID))
-	job, err = b.engine.Wait(bounded, job.ID)
-	require.NoError(t, err)
-	require.Equal(t, JobDone, job.State)
-	_, err = b.store.Items(bounded, job.ID, ItemFilter{})
-	require.NoError(t, err)
+		}
+		defer all.Wait()
+		defer close(release)
+		for range readers { // that many are being read, and stand
+			<-began
+		}
+		bounded, cancel := context.WithTimeout(ctx, 20*time.Second)
+		defer cancel()
+		job, _, err := b.engine.Create(bounded, saveSpec())
+		require.NoError(t, err)
+		_, err = b.engine.Load(bounded, job.ID, fromCSV(t, strings.ReplaceAll(csvRows(200), "0x0", "0xa")))
+		require.NoError(t, err)
+		require.NoError(t, b.engine.Run(bounded, job.ID))
+		job, err = b.engine.Wait(bounded, job.ID)
+		require.NoError(t, err)
+		require.Equal(t, JobDone, job.State)
+		_, err = b.store.Items(bounded, job.ID, ItemFilter{})
+		require.NoError(t, err)
+	})
 }

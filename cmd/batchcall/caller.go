@@ -38,9 +38,11 @@ func (a *app) openChain(ctx context.Context) (*localCaller, error) {
 func (a *app) callerOver(ctx context.Context, targets []assemble.Target) (*localCaller, error) {
 	l := &localCaller{targets: targets}
 	if a.opt.storeExists() {
-		if l.store, err = batch.OpenStore(ctx, a.opt.store); err != nil {
+		store, err := batch.OpenStore(ctx, a.opt.store)
+		if err != nil {
 			return nil, errors.Join(err, l.Close())
 		}
+		l.store = store
 	}
 	return l, nil
 }

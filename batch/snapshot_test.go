@@ -107,8 +107,8 @@ func BenchmarkSnapshot(b *testing.B) {
 		}
 		_, err := s.insertItems(rec.seq, items)
 		require.NoError(b, err)
-		require.NoError(b, s.writeGroup(attempts))
-		require.NoError(b, s.writeGroup(outcomes))
+		require.NoError(b, s.writeGroup(&fate{}, attempts))
+		require.NoError(b, s.writeGroup(&fate{}, outcomes))
 	}
 	b.ReportAllocs()
 	for b.Loop() {

@@ -13,9 +13,8 @@ import (
 
 func TestABackupOfARunningJobGoesOnWhereTheOriginalIsGone(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	b.chain.latency = 5 * time.Millisecond
-	b.chain.perBlock = 20
+	// Four seconds of work, of which the copy takes some milliseconds.
+	b := newBench(t, func(cfg *Config) { cfg.Targets[0].Limits.Rate = 500 })
 	ctx := context.Background()
 	job := b.run(saveSpec(), 2000)
 	require.Eventually(t, func() bool {

@@ -6,7 +6,6 @@ import (
 	"database/sql"
 	"errors"
 	"io"
-	"math/rand/v2"
 	"net"
 	"net/url"
 	"os"
@@ -58,7 +57,7 @@ func TestALostAnswerToACommitChangesNothingTwice(t *testing.T) {
 	b.chain.perBlock = 20
 	wire.begin()
 	job := b.wait(b.run(saveSpec(), 200).ID)
-	require.Greater(t, wire.end(), 5, "cuts")
+	require.GreaterOrEqual(t, wire.end(), 2, "cuts, of both kinds")
 	require.EqualValues(t, 200, job.Counts.Confirmed)
 	b.verify(job)
 }
@@ -69,6 +68,7 @@ type cutter struct {
 	location, to string
 	mu           sync.Mutex
 	on           bool
+	commits      int
 	cuts         int
 }
 
@@ -117,7 +117,11 @@ func (c *cutter) end() int {
 func (c *cutter) cut() (cut, arrives bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.on || rand.IntN(4) > 0 {
+	if !c.on {
+		return false, false
+	}
+	c.commits++
+	if c.commits%4 > 0 {
 		return false, false
 	}
 	c.cuts++

@@ -2,6 +2,7 @@ package rows
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -45,6 +46,9 @@ func NewParquet(file io.ReaderAt, size int64) (*Parquet, error) {
 	p := &Parquet{file: &trackedFile{r: file}, size: size}
 	var opened *parquet.File
 	err := unpanicked(func() (err error) {
+		if err := p.checkFooter(); err != nil {
+			return err
+		}
 		opened, err = parquet.OpenFile(p.file, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true),
 			parquet.ReadBufferSize(blockSize))
 		return err
@@ -56,6 +60,28 @@ func NewParquet(file io.ReaderAt, size int64) (*Parquet, error) {
 		return p, p.broken(err)
 	}
 	return p, nil
+}
+
+// maxFooter bounds the description of a file, which is read as a whole: a
+// thousand columns in a thousand row groups need less.
+const maxFooter = 64 << 20
+
+// checkFooter looks at the length of the footer before the library makes room
+// for it, whatever it says.
+func (p *Parquet) checkFooter() error {
+	const tail = 8 // length and magic
+	if p.size < tail+int64(len(parquetMagic)) {
+		return errors.New("it is too short")
+	}
+	var end [tail]byte
+	if _, err := p.file.ReadAt(end[:], p.size-tail); err != nil && err != io.EOF {
+		return err
+	}
+	length := int64(binary.LittleEndian.Uint32(end[:]))
+	if length > p.size-tail || length > maxFooter {
+		return fmt.Errorf("its footer cannot have %d bytes", length)
+	}
+	return nil
 }
 
 func (p *Parquet) readSchema(f *parquet.File) error {

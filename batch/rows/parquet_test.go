@@ -213,6 +213,7 @@ func TestParquetSaysWhatIsWrong(t *testing.T) {
 		"text":           {[]byte("a,b\n1,2\n"), "input: cannot be read as Parquet: is it whole?"},
 		"cut":            {good[:len(good)-1], "input: cannot be read as Parquet: is it whole?"},
 		"a magic":        {[]byte("PAR1PAR1PAR1"), "input: cannot be read as Parquet: is it whole?"},
+		"a huge footer":  {[]byte("PAR1\xff\xff\xff\xffPAR1"), "its footer cannot have 4294967295 bytes"},
 		"no rows":        {parquetOf(t, []one{}), "input: has no rows"},
 		"spaces":         {parquetOf(t, []spaced{{1}}), `input, column " a": the name of column 1 has spaces around it`},
 		"reserved":       {parquetOf(t, []reserved{{1}}), `input, column "_from": this name is reserved`},

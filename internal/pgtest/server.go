@@ -86,7 +86,9 @@ func (s *Server) init(settings []string) (err error) {
 	if err := giveAway(s.dir); err != nil {
 		return err
 	}
-	cmd := exec.Command(filepath.Join(s.bin, "initdb"), "-D", s.data(), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "-N")
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, filepath.Join(s.bin, "initdb"), "-D", s.data(), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "-N")
 	cmd.Dir = s.dir
 	asServer(cmd)
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -136,7 +138,8 @@ func (s *Server) Up() error {
 const guarded = `exec 3<&0; "$0" -D "$1" >>"$2" 2>&1 & pid=$!; echo $pid; { cat <&3; kill -INT $pid; } >/dev/null 2>&1 & wait $pid`
 
 func (s *Server) launch() error {
-	cmd := exec.Command("sh", "-c", guarded, filepath.Join(s.bin, "postgres"), s.data(), filepath.Join(s.dir, "log"))
+	// Kill and Stop end it, or the end of the test.
+	cmd := exec.CommandContext(context.Background(), "sh", "-c", guarded, filepath.Join(s.bin, "postgres"), s.data(), filepath.Join(s.dir, "log"))
 	cmd.Dir = s.dir
 	asServer(cmd)
 	life, err := cmd.StdinPipe()

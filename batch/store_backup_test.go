@@ -20,7 +20,7 @@ func TestABackupOfARunningJobGoesOnWhereTheOriginalIsGone(t *testing.T) {
 	require.Eventually(t, func() bool {
 		p, err := b.engine.Progress(ctx, job.ID)
 		return err == nil && p.Counts.Confirmed > 100
-	}, 30*time.Second, time.Millisecond)
+	}, time.Minute, time.Millisecond)
 	copied := filepath.Join(t.TempDir(), "copy.db")
 	require.NoError(t, BackupStore(ctx, b.path, copied))
 	p, err := b.engine.Progress(ctx, job.ID)
@@ -46,7 +46,7 @@ func TestABackupOfARunningJobGoesOnWhereTheOriginalIsGone(t *testing.T) {
 		p, err := b.engine.Progress(ctx, job.ID)
 		b.chain.with(func(c *fakeChain) { c.height += 100 })
 		return err == nil && p.State.Final()
-	}, 30*time.Second, 20*time.Millisecond)
+	}, 2*time.Minute, 20*time.Millisecond)
 	done := b.wait(job.ID)
 	require.EqualValues(t, 2000, done.Counts.Confirmed+done.Counts.Rejected)
 	require.Zero(t, b.chain.doubles())

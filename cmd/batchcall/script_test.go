@@ -35,21 +35,27 @@ func TestOffline(t *testing.T) {
 }
 
 // TestChain runs against a development chain. All scripts share it; each has a
-// store, an account and contracts of its own.
+// gateway, a store, an account and contracts of its own.
 func TestChain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 40*time.Millisecond)
 	const token = "a-token-of-the-tests"
-	plain, secured := w.gateway(t, token)
-	authority := filepath.Join(t.TempDir(), "gateway-ca.crt")
-	require.NoError(t, os.WriteFile(authority, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: secured.Certificate().Raw}), 0o600))
+	scripts, err := filepath.Glob("testdata/chain/*.txtar")
+	require.NoError(t, err)
+	gateways := make(chan map[string]string, len(scripts))
+	for range scripts {
+		plain, secured := w.gateway(t, token)
+		authority := filepath.Join(t.TempDir(), "gateway-ca.crt")
+		require.NoError(t, os.WriteFile(authority, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: secured.Certificate().Raw}), 0o600))
+		gateways <- map[string]string{"GATEWAY": plain.URL, "GATEWAY_TLS": secured.URL, "GATEWAY_CA": authority}
+	}
 	runScripts(t, "testdata/chain", func(env *testscript.Env) {
 		env.Setenv("NODE", w.node)
 		env.Setenv("CERTS", w.certs)
-		env.Setenv("GATEWAY", plain.URL)
-		env.Setenv("GATEWAY_TLS", secured.URL)
-		env.Setenv("GATEWAY_CA", authority)
 		env.Setenv("TOKEN", token)
+		for name, value := range <-gateways {
+			env.Setenv(name, value)
+		}
 	})
 }
 

@@ -35,7 +35,7 @@ func (g *Guard) ProveAbsent(ctx context.Context, tx common.Hash, blockLimit uint
 
 // prove asks one node after the other until enough have answered.
 func (g *Guard) prove(ctx context.Context, op string, tx common.Hash, blockLimit uint64) (chain.Absence, error) {
-	needed := min(witnesses, len(g.pool.Nodes()))
+	needed := min(witnesses, g.WitnessCount())
 	proof := chain.Absence{Hash: tx}
 	pending := ""
 	var asked []string
@@ -83,22 +83,24 @@ func (g *Guard) prove(ctx context.Context, op string, tx common.Hash, blockLimit
 // receipt was missing at a time when the head was already there. Neither is
 // retried: another node is another witness.
 func (g *Guard) lookAt(ctx context.Context, node string, tx common.Hash) (head uint64, found *chain.Receipt, err error) {
-	ask := func(op string, what func(context.Context, pool.Conn) (any, error)) (any, error) {
-		r := request{op: op, class: Query, log: chain.CallLogOf(ctx), want: pool.Want{Node: node}}
-		r.ask = func(ctx context.Context, _ *request, l pool.Lease) (any, error) { return what(ctx, l.Conn()) }
-		return g.attempt(ctx, &r)
-	}
-	number, err := ask("blockNumber", func(ctx context.Context, c pool.Conn) (any, error) { return c.BlockNumber(ctx) })
-	if err != nil {
+	question := request{class: Query, log: chain.CallLogOf(ctx), hash: tx, want: pool.Want{Node: node}}
+	first, second := question, question
+	first.op, first.ask = "blockNumber", askBlockNumber
+	second.op, second.ask = opReceipt, askReceipt
+	if head, err = run[uint64](ctx, g.attempt, &first); err != nil {
 		return 0, nil, err
 	}
-	receipt, err := ask("receipt", func(ctx context.Context, c pool.Conn) (any, error) { return c.Receipt(ctx, tx) })
+	receipt, err := run[chain.Receipt](ctx, g.attempt, &second)
 	switch {
 	case err == nil:
-		r := receipt.(chain.Receipt)
-		return number.(uint64), &r, nil
+		return head, &receipt, nil
 	case chain.Is(err, chain.KindNotFound):
-		return number.(uint64), nil, nil
+		return head, nil, nil
 	}
 	return 0, nil, err
+}
+
+func askBlockNumber(ctx context.Context, _ *request, l pool.Lease) (any, error) {
+	number, err := l.Conn().BlockNumber(ctx)
+	return number, err
 }

@@ -3,6 +3,7 @@ package report
 import (
 	"bufio"
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/bcosgate/bcosgate/batch"
@@ -22,14 +23,7 @@ func writeFailed(ctx context.Context, s source, opt Options, w *bufio.Writer) er
 	columns := s.Job().Columns
 	l := newLines(columns)
 	if columns == nil {
-		return s.Items(ctx, func(it batch.TimedItem) error {
-			if !failed(it.State) {
-				return nil
-			}
-			cells, err := l.input(it.Item)
-			if err != nil {
-				return err
-			}
+		return eachFailed(ctx, s, l, func(_ batch.TimedItem, cells []string) error {
 			_, _ = w.WriteString(cells[0])
 			return w.WriteByte('\n')
 		})
@@ -51,6 +45,13 @@ func writeFailed(ctx context.Context, s source, opt Options, w *bufio.Writer) er
 	if err := write(columns, resultColumns[atState], resultColumns[atError]); err != nil {
 		return err
 	}
+	return eachFailed(ctx, s, l, func(it batch.TimedItem, cells []string) error {
+		return write(cells, string(it.State), cleanText(it.Error))
+	})
+}
+
+// eachFailed gives each failed row with its cells to write.
+func eachFailed(ctx context.Context, s source, l *lines, write func(batch.TimedItem, []string) error) error {
 	return s.Items(ctx, func(it batch.TimedItem) error {
 		if !failed(it.State) {
 			return nil
@@ -59,7 +60,7 @@ func writeFailed(ctx context.Context, s source, opt Options, w *bufio.Writer) er
 		if err != nil {
 			return err
 		}
-		return write(cells, string(it.State), cleanText(it.Error))
+		return write(it, cells)
 	})
 }
 
@@ -67,11 +68,7 @@ func writeFailed(ctx context.Context, s source, opt Options, w *bufio.Writer) er
 func keptColumns(columns []string) []int {
 	var kept []int
 	for i, name := range columns {
-		old := false
-		for _, r := range resultColumns {
-			old = old || r == name
-		}
-		if !old {
+		if !slices.Contains(resultColumns, name) {
 			kept = append(kept, i)
 		}
 	}

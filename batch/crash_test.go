@@ -159,7 +159,7 @@ func TestNothingIsLostOrDoubledUnderSIGKILL(t *testing.T) {
 			var sends int
 			c.with(func(c *fakeChain) { sends = c.sends })
 			if kills < 12 {
-				killAt.Store(int64(sends + 1 + rand.IntN(700)))
+				killAt.Store(int64(sends + 1 + rand.IntN(250)))
 			}
 			cmd, out := start()
 			for out.Scan() {

@@ -13,9 +13,56 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/spf13/pflag"
+
 	"github.com/bcosgate/bcosgate/batch"
 	"github.com/bcosgate/bcosgate/batch/report"
 )
+
+// jobFiles are the files that are written when a job has ended.
+type jobFiles struct {
+	report    string // "" is none, - standard output
+	failed    string // of the rows that failed; "" is beside the input
+	beside    string // path of the input; "" when it is not known, or no place for files
+	delimiter rune   // of the input, if it is a CSV; 0 is a comma
+}
+
+// addTo declares the flags. beside says where failed rows go without --failed.
+func (o *jobFiles) addTo(f *pflag.FlagSet, beside string) {
+	f.StringVar(&o.report, "report", "", "write the report to this `file` when the job is done (.csv, .ndjson, .json or .html; - for standard output as CSV)")
+	f.StringVar(&o.failed, "failed", "", "write the rows that failed to this `file` (default: "+beside+")")
+}
+
+// check refuses a report that cannot be written, before anything is done.
+func (o *jobFiles) check() error {
+	_, err := reportFormat("", o.report)
+	return err
+}
+
+// hand writes the report, the failed rows and the summary of a job, and gives
+// its exit code.
+func (a *app) hand(ctx context.Context, r jobReader, job batch.Job, stands error, o jobFiles) error {
+	if o.report != "" {
+		format, err := reportFormat("", o.report)
+		if err != nil {
+			return err
+		}
+		if err := a.saveReport(ctx, r, job.ID, format, o.report); err != nil {
+			return err
+		}
+	}
+	if err := a.saveFailed(ctx, r, job, o); err != nil {
+		return err
+	}
+	if o.report != "-" {
+		return a.conclude(ctx, r, job, stands)
+	}
+	aside := *a // the summary would get into the report
+	if aside.out = a.err; a.opt.quiet {
+		aside.out = io.Discard
+	}
+	return aside.conclude(ctx, r, job, stands)
+}
 
 // saveReport writes a report, and beside a file with all rows of a job that is
 // final the summary that proves it.
@@ -89,25 +136,25 @@ func writeAside(ctx context.Context, r jobReader, jobID string, opt report.Optio
 }
 
 // saveFailed writes the rows of a finished job that failed, if there are any, to
-// file, or, when it is "", beside the input, where nothing is overwritten.
-func (a *app) saveFailed(ctx context.Context, r jobReader, job batch.Job, file string, in *input) error {
+// their file, or, when it has no name, beside the input, where nothing is overwritten.
+func (a *app) saveFailed(ctx context.Context, r jobReader, job batch.Job, o jobFiles) error {
 	c := job.Counts
 	switch {
 	case !job.State.Final() || c.Reverted+c.Rejected+c.Canceled == 0:
 		return nil
-	case file == "" && in.temporary:
+	case o.failed == "" && o.beside == "":
 		a.note("write the rows that failed to a file with: %s", a.again("report", job.ID, "--failed", "--out", "failed."+report.Failed.Extension(job)))
 		return nil
 	}
-	opt := report.Options{Format: report.Failed, Delimiter: in.csv.Comma}
-	if file != "" {
-		if err := a.writeReport(ctx, r, job.ID, opt, file); err != nil {
+	opt := report.Options{Format: report.Failed, Delimiter: o.delimiter}
+	if o.failed != "" {
+		if err := a.writeReport(ctx, r, job.ID, opt, o.failed); err != nil {
 			return err
 		}
-		a.note("the rows that failed are in %s", file)
+		a.note("the rows that failed are in %s", o.failed)
 		return nil
 	}
-	file = failedFile(in.path, report.Failed.Extension(job))
+	file := failedFile(o.beside, report.Failed.Extension(job))
 	name, err := writeAside(ctx, r, job.ID, opt, file)
 	if errors.Is(err, fs.ErrPermission) {
 		a.note("the rows that failed cannot be written beside the input (%v); name a file with --failed", err)

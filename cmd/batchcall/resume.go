@@ -11,8 +11,9 @@ import (
 )
 
 func (a *app) resumeCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "resume [JOB]",
+	var o jobFiles
+	cmd := &cobra.Command{
+		Use:   "resume [JOB] [flags]",
 		Short: "Go on with a job that was interrupted, or with all of them",
 		Long: `Go on with a job that was interrupted: by Ctrl-C, a crash or a power cut. What
 may have been sent before is looked for on the chain first, so that no row is
@@ -24,13 +25,22 @@ those that stand still again.
 
 ` + exitHelp,
 		Example: `  batchcall resume --node 127.0.0.1:20200 --certs nodes/127.0.0.1/sdk
+  batchcall resume 0198c0de-6f2e-7000-8000-000000000001 --report report.csv --failed again.csv
   batchcall resume 0198c0de-6f2e-7000-8000-000000000001 --gateway http://127.0.0.1:8080`,
 		Args: usageArgs(cobra.MaximumNArgs(1)),
-		RunE: func(cmd *cobra.Command, args []string) error { return a.resume(cmd.Context(), args) },
+		RunE: func(cmd *cobra.Command, args []string) error { return a.resume(cmd.Context(), args, o) },
 	}
+	o.addTo(cmd.Flags(), "none; the command that writes it is named")
+	return cmd
 }
 
-func (a *app) resume(ctx context.Context, args []string) (err error) {
+func (a *app) resume(ctx context.Context, args []string, o jobFiles) (err error) {
+	if len(args) == 0 && (o.report != "" || o.failed != "") {
+		return usage("--report and --failed go with one JOB: each job has its own")
+	}
+	if err := o.check(); err != nil {
+		return err
+	}
 	if a.opt.gateway == "" { // before a node is needed
 		if err := a.checkResume(ctx, args); err != nil {
 			return err
@@ -61,7 +71,7 @@ func (a *app) resume(ctx context.Context, args []string) (err error) {
 		if err != nil && !errors.Is(err, errStands) {
 			return err
 		}
-		if err := a.conclude(ctx, s, ended, err); err != nil {
+		if err := a.hand(ctx, s, ended, err, o); err != nil {
 			if worst != nil && len(jobs) > 1 {
 				a.note("batchcall: %s", worst)
 			}

@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/google/uuid"
@@ -23,8 +22,7 @@ type runOptions struct {
 	name     string
 	key      string
 	anew     bool
-	report   string
-	failed   string
+	files    jobFiles
 }
 
 func (a *app) runCommand() *cobra.Command {
@@ -69,8 +67,7 @@ An interrupt (Ctrl-C) settles what is in flight and prints how to go on. With
 	f.Float64Var(&o.rate, "rate", 0, "most transactions a second (default: the target's limit)")
 	f.IntVar(&o.inFlight, "in-flight", 0, "most transactions in flight (default: the target's limit)")
 	f.StringVar(&o.name, "name", "", "free `text` to find the job by")
-	f.StringVar(&o.report, "report", "", "write the report to this `file` when the job is done (.csv, .ndjson, .json or .html; - for standard output as CSV)")
-	f.StringVar(&o.failed, "failed", "", "write the rows that failed to this `file` (default: FILE.failed.csv beside the input, unless it is there already)")
+	o.files.addTo(f, "FILE.failed.csv beside the input, unless it is there already")
 	f.StringVar(&o.key, "idempotency-key", "", "`key` that finds the job again, instead of one made of what is called and the file")
 	f.BoolVar(&o.anew, "new", false, "make another job, even if the same file was run before")
 	f.StringVar(&o.input.format, "format", "", "csv, ndjson or parquet (default: by the file's name, else its content)")
@@ -93,8 +90,7 @@ func (o runOptions) check() error {
 	if err := o.callee.check("_to"); err != nil {
 		return err
 	}
-	_, err := reportFormat("", o.report)
-	return err
+	return o.files.check()
 }
 
 // run is batchcall run after the flags.
@@ -148,7 +144,11 @@ func (a *app) run(ctx context.Context, o runOptions) (err error) {
 	if err != nil && !errors.Is(err, errStands) {
 		return err
 	}
-	return a.hand(ctx, s, job, err, o, in)
+	if !in.temporary {
+		o.files.beside = in.path
+	}
+	o.files.delimiter = in.csv.Comma
+	return a.hand(ctx, s, job, err, o.files)
 }
 
 // runKey is the idempotency key of a run that was not given one.
@@ -230,31 +230,6 @@ func (a *app) beginFailed(ctx context.Context, err error, o runOptions, job batc
 		return exitWith(exitUsage, "--idempotency-key %s belongs to another request or to other rows: choose a new key, or send the same again", o.key)
 	}
 	return err
-}
-
-// hand writes the report, the failed rows and the summary of a job, and gives
-// its exit code.
-func (a *app) hand(ctx context.Context, s jobReader, job batch.Job, stands error, o runOptions, in *input) error {
-	if o.report != "" {
-		format, err := reportFormat("", o.report)
-		if err != nil {
-			return err
-		}
-		if err := a.saveReport(ctx, s, job.ID, format, o.report); err != nil {
-			return err
-		}
-	}
-	if err := a.saveFailed(ctx, s, job, o.failed, in); err != nil {
-		return err
-	}
-	if o.report != "-" {
-		return a.conclude(ctx, s, job, stands)
-	}
-	aside := *a // the summary would get into the report
-	if aside.out = a.err; a.opt.quiet {
-		aside.out = io.Discard
-	}
-	return aside.conclude(ctx, s, job, stands)
 }
 
 // calleeError says more of a contract that has no address.

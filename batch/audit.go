@@ -2,7 +2,11 @@ package batch
 
 import (
 	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"time"
 
 	"github.com/ethereum/go-ethereum/common"
 )
@@ -62,4 +66,29 @@ func (s *Store) removeKnown(ctx context.Context, hashes map[common.Hash]uint64, 
 		delete(hashes, common.BytesToHash(hash))
 	}
 	return rows.Err()
+}
+
+// SaveReconciliation keeps what a comparison of a job with its chain found, in place
+// of an earlier one. result is JSON, which the store does not read; it is deleted with
+// its job. ErrNotFound when there is no such job (any more).
+func (s *Store) SaveReconciliation(ctx context.Context, jobID string, finished time.Time, result json.RawMessage) error {
+	rec, err := jobByID(ctx, s.read, jobID)
+	if err != nil {
+		return err
+	}
+	return s.change("save reconciliation", `INSERT INTO reconciliations (job, finished, result) SELECT seq, ?, ? FROM jobs WHERE seq = ?
+		ON CONFLICT (job) DO UPDATE SET finished = excluded.finished, result = excluded.result`, finished.UnixMilli(), string(result), rec.seq)
+}
+
+// Reconciliation is what SaveReconciliation has kept of a job; nil when there is nothing.
+func (s *Store) Reconciliation(ctx context.Context, jobID string) (json.RawMessage, error) {
+	var result string
+	err := s.read.QueryRowContext(ctx, "SELECT r.result FROM reconciliations r JOIN jobs j ON j.seq = r.job WHERE j.id = ?", jobID).Scan(&result)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read reconciliation: %w", err)
+	}
+	return json.RawMessage(result), nil
 }

@@ -1,11 +1,9 @@
 package batch
 
 import (
-	"context"
 	"testing"
 	"time"
 
-	"github.com/pressly/goose/v3"
 	"github.com/stretchr/testify/require"
 )
 
@@ -46,25 +44,4 @@ func TestCordonsAreKept(t *testing.T) {
 			require.Equal(t, []Cordon{first}, list)
 		})
 	})
-}
-
-// A store of the version before cordons is brought up to date with its jobs.
-func TestAnOlderStoreLearnsCordons(t *testing.T) {
-	t.Parallel()
-	b := newBench(t)
-	ctx := context.Background()
-	job := b.wait(b.run(saveSpec(), 3).ID)
-	require.NoError(t, b.engine.Stop(ctx))
-	_, err := b.store.db.(*sqliteDB).conn.ExecContext(ctx, "DROP TABLE cordons; DROP TABLE pruned")
-	require.NoError(t, err)
-	_, err = b.store.db.(*sqliteDB).conn.ExecContext(ctx, "DELETE FROM "+goose.DefaultTablename+" WHERE version_id > 1")
-	require.NoError(t, err)
-
-	s, err := OpenStore(ctx, b.path)
-	require.NoError(t, err)
-	defer s.Close()
-	require.NoError(t, s.SetCordon(ctx, "main", Cordon{Node: "a:1", Since: time.Now()}))
-	kept, err := s.Job(ctx, job.ID)
-	require.NoError(t, err)
-	require.Equal(t, job, kept)
 }

@@ -92,6 +92,9 @@ func (s *Store) forgetJobs(before time.Time) (p Pruned, more bool, err error) {
 			if _, err := c.ExecContext(ctx, "INSERT INTO pruned (seq) VALUES (?)", seq); err != nil {
 				return err
 			}
+			if _, err := c.ExecContext(ctx, "DELETE FROM reconciliations WHERE job = ?", seq); err != nil {
+				return err
+			}
 			if _, err := c.ExecContext(ctx, "DELETE FROM jobs WHERE seq = ?", seq); err != nil {
 				return err
 			}

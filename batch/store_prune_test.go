@@ -2,6 +2,7 @@ package batch
 
 import (
 	"context"
+	"encoding/json"
 	"testing"
 	"time"
 
@@ -22,6 +23,14 @@ func TestOldJobsAreDeletedWhole(t *testing.T) {
 		border := time.Now().Add(-30 * time.Second)
 		young := b.wait(b.run(saveSpec(), 7).ID)
 
+		for _, id := range []string{old.ID, young.ID} {
+			require.NoError(t, b.store.SaveReconciliation(ctx, id, time.Now(), json.RawMessage(`{"state":"differs"}`)))
+			require.NoError(t, b.store.SaveReconciliation(ctx, id, time.Now(), json.RawMessage(`{"state":"agrees"}`)))
+		}
+		result, err := b.store.Reconciliation(ctx, old.ID)
+		require.NoError(t, err)
+		require.JSONEq(t, `{"state":"agrees"}`, string(result))
+
 		_, err = b.store.Prune(ctx, border)
 		require.ErrorIs(t, err, ErrStoreInUse, "the engine does it itself")
 		require.NoError(t, b.engine.Stop(ctx))
@@ -35,8 +44,12 @@ func TestOldJobsAreDeletedWhole(t *testing.T) {
 		for _, id := range []string{old.ID, refused.ID} {
 			_, err = b.store.Job(ctx, id)
 			require.ErrorIs(t, err, ErrNotFound)
+			require.ErrorIs(t, b.store.SaveReconciliation(ctx, id, time.Now(), nil), ErrNotFound)
+			result, err = b.store.Reconciliation(ctx, id)
+			require.NoError(t, err)
+			require.Nil(t, result)
 		}
-		for table, n := range map[string]int64{"jobs": 2, "items": 10, "attempts": 7, "outcomes": 7, "pruned": 0} {
+		for table, n := range map[string]int64{"jobs": 2, "items": 10, "attempts": 7, "outcomes": 7, "pruned": 0, "reconciliations": 1} {
 			require.Equal(t, n, b.count(table), table)
 		}
 		kept, err := b.store.Job(ctx, ready.ID)

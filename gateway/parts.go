@@ -49,7 +49,7 @@ type (
 // Auditor compares jobs with their chains. *reconcile.Auditor does.
 type Auditor interface {
 	Request(ctx context.Context, jobID string, opt reconcile.Options) (reconcile.Result, error)
-	Result(jobID string) (reconcile.Result, error)
+	Result(ctx context.Context, jobID string) (reconcile.Result, error)
 }
 
 // Reader is what the gateway needs of a target's connections.

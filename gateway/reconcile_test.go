@@ -30,7 +30,7 @@ func (a *fakeAuditor) Request(_ context.Context, jobID string, opt reconcile.Opt
 	return reconcile.Result{JobID: jobID, State: reconcile.Queued, Nodes: 2, Rows: 1, Kinds: map[reconcile.Kind]int64{}, Listed: []reconcile.Mismatch{}}, a.err
 }
 
-func (a *fakeAuditor) Result(jobID string) (reconcile.Result, error) {
+func (a *fakeAuditor) Result(_ context.Context, jobID string) (reconcile.Result, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if r, ok := a.answers[jobID]; ok {

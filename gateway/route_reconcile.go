@@ -52,7 +52,7 @@ func getReconciliationRoute() route {
 			OperationID: "getReconciliation", Method: http.MethodGet, Path: "/v1/jobs/{id}/reconcile", Tags: []string{"jobs"},
 			Summary: "Read how a job compares with its chain",
 			Description: "The last reconciliation of the job, asked for or made by the audit, while it goes on and after it. " +
-				"The gateway remembers those of the last 128 jobs until it stops.",
+				"The store keeps the last one of each job, for as long as it keeps the job.",
 		},
 		curl:     `curl http://127.0.0.1:8080/v1/jobs/JOB/reconcile`,
 		problems: []int{http.StatusNotFound, http.StatusUnprocessableEntity},
@@ -65,7 +65,7 @@ func (g *Gateway) getReconciliation(ctx context.Context, in *jobPath) (*reconcil
 	if _, err := g.cfg.Engine.Job(ctx, in.ID); err != nil {
 		return nil, err
 	}
-	r, err := g.cfg.Auditor.Result(in.ID)
+	r, err := g.cfg.Auditor.Result(ctx, in.ID)
 	if err != nil {
 		return nil, g.about(err, in.ID)
 	}

@@ -2,10 +2,10 @@ package reconcile
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"sync"
 	"time"
 
@@ -15,6 +15,12 @@ import (
 // Observer is told of each reconciliation that ended. It must not block.
 type Observer interface {
 	Reconciled(target string, r Result)
+}
+
+// Book is where results are kept. *batch.Store has it.
+type Book interface {
+	Reconciliation(ctx context.Context, jobID string) (json.RawMessage, error) // nil when there is none
+	SaveReconciliation(ctx context.Context, jobID string, finished time.Time, result json.RawMessage) error
 }
 
 // AuditorConfig says what an Auditor does by itself. The zero value only does what
@@ -39,7 +45,7 @@ const (
 	firstAudit = time.Minute
 
 	mostWaiting   = 16  // reconciliations that were asked for and wait; more are refused
-	mostKept      = 128 // results; the oldest is forgotten for a new one
+	mostUnsaved   = 128 // results that could not be saved and are remembered; more are only logged
 	auditedListed = 100 // mismatches of a job that are kept of an audit
 	mostLogged    = 10  // mismatches of a job that are logged
 )
@@ -47,15 +53,17 @@ const (
 // The refusals of an Auditor.
 var (
 	ErrBusy  = errors.New("too many reconciliations wait") // ask again later
-	ErrNever = errors.New("the job has not been reconciled since the start")
+	ErrNever = errors.New("the job has not been reconciled")
 )
 
 // Auditor reconciles jobs when it is asked to, and at regular times all jobs with rows
 // that ended lately; single transactions only when asked, because each is a job of its
-// own, and there may be very many. What was asked for and the audit go on side by side, each one job after the
-// other. It remembers the last results, and forgets them when the process ends.
+// own, and there may be very many. What was asked for and the audit go on side by side,
+// each one job after the other. The last result of each job is kept in the store, so
+// that the audits of several processes share the work.
 type Auditor struct {
 	reconciler *Reconciler
+	book       Book
 	cfg        AuditorConfig
 	log        *slog.Logger
 
@@ -66,8 +74,7 @@ type Auditor struct {
 
 	mu      sync.Mutex
 	started bool
-	results map[string]Result // by job
-	order   []string          // of results, the oldest first
+	results map[string]Result // by job: those that are not in the store, because they wait, go on, or could not be saved
 }
 
 type request struct {
@@ -76,7 +83,7 @@ type request struct {
 }
 
 // NewAuditor builds an Auditor; it starts nothing.
-func NewAuditor(r *Reconciler, cfg AuditorConfig) *Auditor {
+func NewAuditor(r *Reconciler, book Book, cfg AuditorConfig) *Auditor {
 	if cfg.Within == 0 {
 		cfg.Within = DefaultWithin
 	}
@@ -86,7 +93,7 @@ func NewAuditor(r *Reconciler, cfg AuditorConfig) *Auditor {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Auditor{reconciler: r, cfg: cfg, log: cfg.Logger, asked: make(chan request, mostWaiting), results: map[string]Result{}}
+	return &Auditor{reconciler: r, book: book, cfg: cfg, log: cfg.Logger, asked: make(chan request, mostWaiting), results: map[string]Result{}}
 }
 
 // Start begins to work. It is called once.
@@ -141,42 +148,57 @@ func (a *Auditor) Request(ctx context.Context, jobID string, opt Options) (Resul
 	}
 	r := began.result
 	r.State, r.Started = Queued, time.Time{}
-	a.keepLocked(r)
+	a.results[jobID] = r
 	return r, nil
 }
 
-// Result is where the last reconciliation of a job stands, or how it ended;
-// ErrNever when none is remembered.
-func (a *Auditor) Result(jobID string) (Result, error) {
+// Result is where the last reconciliation of a job stands, or how it ended; one that
+// goes on in another process is not seen before its end. Errors: ErrNever, and those of
+// the store.
+func (a *Auditor) Result(ctx context.Context, jobID string) (Result, error) {
+	if r, ok := a.unsaved(jobID); ok {
+		return r, nil
+	}
+	data, err := a.book.Reconciliation(ctx, jobID)
+	switch {
+	case err != nil:
+		return Result{}, err
+	case data == nil:
+		return Result{}, ErrNever
+	}
+	var r Result
+	if err := json.Unmarshal(data, &r); err != nil {
+		return Result{}, fmt.Errorf("read the last reconciliation of job %s: %w", jobID, err)
+	}
+	return r, nil
+}
+
+func (a *Auditor) unsaved(jobID string) (Result, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	r, ok := a.results[jobID]
-	if !ok {
-		return Result{}, ErrNever
-	}
-	return r, nil
+	return r, ok
 }
 
+// keep remembers how far a reconciliation is.
 func (a *Auditor) keep(r Result) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.keepLocked(r)
+	a.results[r.JobID] = r
 }
 
-// keepLocked remembers a result, and forgets the oldest that is over when there
-// are too many.
-func (a *Auditor) keepLocked(r Result) {
-	if _, known := a.results[r.JobID]; !known {
-		a.order = append(a.order, r.JobID)
+// save puts a result that is over into the book, and remembers it when that fails.
+func (a *Auditor) save(r Result) error {
+	data, err := json.Marshal(r)
+	if err == nil {
+		err = a.book.SaveReconciliation(a.living, r.JobID, r.Finished, data)
 	}
-	a.results[r.JobID] = r
-	for i := 0; len(a.order) > mostKept && i < len(a.order); i++ {
-		if id := a.order[i]; !a.results[id].Finished.IsZero() {
-			delete(a.results, id)
-			a.order = slices.Delete(a.order, i, i+1)
-			i--
-		}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if err == nil || errors.Is(err, batch.ErrNotFound) || len(a.results) > mostUnsaved {
+		delete(a.results, r.JobID)
 	}
+	return err
 }
 
 // answer reconciles what is asked for.
@@ -222,8 +244,8 @@ func (a *Auditor) round(since time.Time) error {
 			if job.Finished == nil || job.Finished.Before(since) || !job.State.Final() || job.State == batch.JobInvalid {
 				continue
 			}
-			if r, err := a.Result(job.ID); err == nil && (r.State == Queued || r.State == Running) {
-				continue // somebody has asked for it
+			if r, err := a.Result(a.living, job.ID); err == nil && a.fresh(r) {
+				continue
 			}
 			if a.run(job.ID, Options{Nodes: a.cfg.Nodes, Rate: a.cfg.Rate, Listed: auditedListed}); a.living.Err() != nil {
 				return nil
@@ -233,17 +255,30 @@ func (a *Auditor) round(since time.Time) error {
 	}
 }
 
-// run reconciles one job, remembers the result and tells of it.
+// fresh reports whether a job needs no audit now: somebody has asked for it, or it was
+// compared a moment ago, perhaps by another process.
+func (a *Auditor) fresh(r Result) bool {
+	if r.Finished.IsZero() {
+		return true
+	}
+	return r.Error == "" && r.Nodes >= a.cfg.Nodes && time.Since(r.Finished) < a.cfg.Every/2
+}
+
+// run reconciles one job, keeps the result and tells of it.
 func (a *Auditor) run(jobID string, opt Options) {
 	r, err := a.reconciler.Run(a.living, jobID, opt, a.keep)
 	if r.Finished.IsZero() { // it did not begin
 		r.Finished = time.Now()
 	}
 	a.keep(r)
+	if a.living.Err() != nil {
+		return // it says less than what the book has
+	}
 	log := a.log.With("job", jobID)
+	if err := a.save(r); err != nil {
+		log.Error("the result of a reconciliation cannot be saved", "error", err)
+	}
 	switch {
-	case a.living.Err() != nil:
-		return
 	case err != nil:
 		log.Warn("reconciliation broke off", "checked", r.Checked, "mismatches", r.Mismatches, "error", err)
 	case r.Mismatches > 0:

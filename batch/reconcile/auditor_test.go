@@ -3,6 +3,8 @@ package reconcile_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -23,6 +25,28 @@ import (
 type fakeStore struct {
 	jobs []batch.Job
 	gas  atomic.Uint64 // what it says of each row; the chain says 1
+
+	mu    sync.Mutex
+	full  error // saving a result fails with it
+	saved map[string]json.RawMessage
+}
+
+func (s *fakeStore) Reconciliation(_ context.Context, jobID string) (json.RawMessage, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.saved[jobID], nil
+}
+
+func (s *fakeStore) SaveReconciliation(_ context.Context, jobID string, _ time.Time, result json.RawMessage) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.full == nil {
+		if s.saved == nil {
+			s.saved = map[string]json.RawMessage{}
+		}
+		s.saved[jobID] = result
+	}
+	return s.full
 }
 
 func agreeing(jobs ...batch.Job) *fakeStore {
@@ -182,11 +206,11 @@ func TestAuditTakesTheJobsThatEndedLately(t *testing.T) {
 			job("long", batch.KindBatch, batch.JobCanceled, now.Add(-time.Hour)),
 		)
 		nodes, watch, log := &fakeNodes{}, &seen{}, &syncBuffer{}
-		a := reconcile.NewAuditor(reconcile.New(store, []reconcile.Target{{Name: "main", Chain: nodes}}), reconcile.AuditorConfig{
+		a := reconcile.NewAuditor(reconcile.New(store, []reconcile.Target{{Name: "main", Chain: nodes}}), store, reconcile.AuditorConfig{
 			Every: 12 * time.Hour, Within: 24 * time.Hour, Observer: watch, Logger: slog.New(slog.NewTextHandler(log, nil))})
 		require.NoError(t, a.Start(t.Context()))
 		require.Error(t, a.Start(t.Context()))
-		_, err := a.Result("new")
+		_, err := a.Result(context.Background(), "new")
 		require.ErrorIs(t, err, reconcile.ErrNever)
 
 		time.Sleep(2 * time.Minute)
@@ -194,7 +218,7 @@ func TestAuditTakesTheJobsThatEndedLately(t *testing.T) {
 		for id, want := range map[string]int{"new": 1, "long": 1, "running": 0, "single": 0, "old": 0} {
 			require.Equal(t, want, nodes.count(id), id)
 		}
-		r, err := a.Result("new")
+		r, err := a.Result(context.Background(), "new")
 		require.NoError(t, err)
 		require.Equal(t, reconcile.Agrees, r.State, "%+v", r)
 		watch.mu.Lock()
@@ -205,13 +229,61 @@ func TestAuditTakesTheJobsThatEndedLately(t *testing.T) {
 		time.Sleep(12 * time.Hour)
 		synctest.Wait()
 		require.Equal(t, 2, nodes.count("new"))
-		r, err = a.Result("new")
+		r, err = a.Result(context.Background(), "new")
 		require.NoError(t, err)
 		require.Equal(t, reconcile.Differs, r.State)
 		require.EqualValues(t, 1, r.Kinds[reconcile.WrongGasUsed])
 		require.Contains(t, log.String(), "trace=new/1")
 		require.Contains(t, log.String(), "kind=wrong_gas_used")
 		require.NoError(t, a.Stop(t.Context()))
+		require.NoError(t, a.Stop(t.Context()))
+	})
+}
+
+// Several processes with one store share the audit, and each knows the results.
+func TestAuditsShareTheWork(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store, nodes := agreeing(job("j", batch.KindBatch, batch.JobDone, time.Now())), &fakeNodes{}
+		auditor := func() *reconcile.Auditor {
+			return reconcile.NewAuditor(reconcile.New(store, []reconcile.Target{{Name: "main", Chain: nodes}}), store, reconcile.AuditorConfig{Every: time.Hour})
+		}
+		first, second := auditor(), auditor()
+		require.NoError(t, first.Start(t.Context()))
+		time.Sleep(10 * time.Minute)
+		require.NoError(t, second.Start(t.Context()))
+		time.Sleep(10 * time.Minute)
+		require.Equal(t, 1, nodes.count("j"), "the second found it done")
+		a, err := first.Result(t.Context(), "j")
+		require.NoError(t, err)
+		b, err := second.Result(t.Context(), "j")
+		require.NoError(t, err)
+		require.Equal(t, reconcile.Agrees, b.State)
+		require.True(t, a.Finished.Equal(b.Finished))
+		_, err = second.Request(t.Context(), "j", reconcile.Options{})
+		require.NoError(t, err)
+		synctest.Wait()
+		require.Equal(t, 2, nodes.count("j"), "who asks for it gets a new one")
+		require.NoError(t, first.Stop(t.Context()))
+		require.NoError(t, second.Stop(t.Context()))
+	})
+}
+
+func TestAResultThatCannotBeSavedIsRemembered(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store, log := agreeing(job("j", batch.KindBatch, batch.JobDone, time.Now())), &syncBuffer{}
+		store.full = errors.New("the disk is full")
+		a := reconcile.NewAuditor(reconcile.New(store, []reconcile.Target{{Name: "main", Chain: &fakeNodes{}}}), store,
+			reconcile.AuditorConfig{Logger: slog.New(slog.NewTextHandler(log, nil))})
+		require.NoError(t, a.Start(t.Context()))
+		_, err := a.Request(t.Context(), "j", reconcile.Options{})
+		require.NoError(t, err)
+		synctest.Wait()
+		r, err := a.Result(t.Context(), "j")
+		require.NoError(t, err)
+		require.Equal(t, reconcile.Agrees, r.State)
+		require.Contains(t, log.String(), "the disk is full")
 		require.NoError(t, a.Stop(t.Context()))
 	})
 }
@@ -224,7 +296,7 @@ func TestAuditorAnswersInTurn(t *testing.T) {
 			store.jobs = append(store.jobs, job(fmt.Sprint("j", i), batch.KindTransaction, batch.JobDone, time.Now()))
 		}
 		nodes := &fakeNodes{hold: make(chan struct{})}
-		a := reconcile.NewAuditor(reconcile.New(store, []reconcile.Target{{Name: "main", Chain: nodes}}), reconcile.AuditorConfig{})
+		a := reconcile.NewAuditor(reconcile.New(store, []reconcile.Target{{Name: "main", Chain: nodes}}), store, reconcile.AuditorConfig{})
 		_, err := a.Request(t.Context(), "j0", reconcile.Options{})
 		require.ErrorIs(t, err, batch.ErrNotStarted)
 		require.NoError(t, a.Start(t.Context()))
@@ -250,7 +322,7 @@ func TestAuditorAnswersInTurn(t *testing.T) {
 		close(nodes.hold)
 		synctest.Wait()
 		for i := range 17 {
-			r, err := a.Result(fmt.Sprint("j", i))
+			r, err := a.Result(context.Background(), fmt.Sprint("j", i))
 			require.NoError(t, err)
 			require.Equal(t, reconcile.Agrees, r.State, "%+v", r)
 			require.Equal(t, 1, nodes.count(r.JobID))
@@ -265,13 +337,13 @@ func TestAuditorStopsInTheMiddle(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store := agreeing(job("j", batch.KindTransaction, batch.JobDone, time.Now()))
-		a := reconcile.NewAuditor(reconcile.New(store, []reconcile.Target{{Name: "main", Chain: &fakeNodes{hold: make(chan struct{})}}}), reconcile.AuditorConfig{Every: time.Hour})
+		a := reconcile.NewAuditor(reconcile.New(store, []reconcile.Target{{Name: "main", Chain: &fakeNodes{hold: make(chan struct{})}}}), store, reconcile.AuditorConfig{Every: time.Hour})
 		require.NoError(t, a.Start(t.Context()))
 		_, err := a.Request(t.Context(), "j", reconcile.Options{})
 		require.NoError(t, err)
 		synctest.Wait()
 		require.NoError(t, a.Stop(t.Context())) // no time passes
-		r, err := a.Result("j")
+		r, err := a.Result(context.Background(), "j")
 		require.NoError(t, err)
 		require.Equal(t, reconcile.Incomplete, r.State)
 	})

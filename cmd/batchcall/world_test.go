@@ -70,7 +70,7 @@ func (w *world) gateway(t *testing.T, token string) (plain, secured *httptest.Se
 	require.NoError(t, engine.Start(t.Context()))
 	t.Cleanup(func() { stopping(engine.Stop) })
 
-	auditor := reconcile.NewAuditor(reconcile.New(store, assemble.ReconcileTargets(targets)), reconcile.AuditorConfig{Logger: log})
+	auditor := reconcile.NewAuditor(reconcile.New(store, assemble.ReconcileTargets(targets)), store, reconcile.AuditorConfig{Logger: log})
 	require.NoError(t, auditor.Start(t.Context()))
 	t.Cleanup(func() { stopping(auditor.Stop) })
 	received, err := uploads.Open(filepath.Join(dir, "uploads"))

@@ -96,7 +96,7 @@ func (a *App) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	auditor := reconcile.NewAuditor(reconcile.New(store, assemble.ReconcileTargets(targets)), reconcile.AuditorConfig{
+	auditor := reconcile.NewAuditor(reconcile.New(store, assemble.ReconcileTargets(targets)), store, reconcile.AuditorConfig{
 		Every: a.cfg.Audit.Every, Within: a.cfg.Audit.Within, Nodes: a.cfg.Audit.Nodes, Rate: a.cfg.Audit.Rate, Logger: a.log, Observer: metrics,
 	})
 	received, err := uploads.Open(a.cfg.Store.Path + ".uploads")

@@ -4,13 +4,12 @@ import (
 	"bufio"
 	"context"
 	_ "embed" // the page
-	"fmt"
 	"html/template"
-	"math"
 	"strconv"
 	"time"
 
 	"github.com/bcosgate/bcosgate/batch"
+	"github.com/bcosgate/bcosgate/internal/chart"
 )
 
 // shownRows is how many failed rows the page names: enough to see what they
@@ -25,72 +24,29 @@ var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 	"count": groupDigits,
 	"ms":    showMS,
 	"when":  func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
-	// Places in the drawings, from the top of a row or from what is in it.
-	"rows":   func(n int) int { return n * rowHeight },
-	"stages": func(n int) int { return n * 2 * rowHeight },
-	"base":   func(y int) int { return y + 18 },
-	"top":    func(y int) int { return y + 4 },
-	"axis":   func(y int) int { return y + 34 },
-	"after":  func(length float64) float64 { return 150 + length + 8 },
 }).Parse(pageText))
 
-// page is what the template shows. Lengths and places are in the units of the
-// drawings, whose width is chartWidth.
+// page is what the template shows. A drawing is "" when there is nothing to draw.
 type page struct {
 	Summary
 	Title    string
 	Function string
 	Took     time.Duration
-	States   []bar
-	Rate     rateChart
-	Stages   []stageRow
-	Causes   []bar
+	States   template.HTML
+	Rate     template.HTML
+	Latency  template.HTML
+	Causes   template.HTML
 	Failures []batch.Item
 	Unlisted int64 // failed rows that are not in Failures
-	Width    int
 }
 
+// The colours of states, which are told apart also by people who see few colours.
 const (
-	chartWidth = 720
-	rowHeight  = 26
-	rateHeight = 160
+	good = "#0072b2"
+	bad  = "#d55e00"
+	open = "#e69f00"
+	calm = "#7f7f7f"
 )
-
-// bar is one bar of a chart of bars that lie below each other.
-type bar struct {
-	Name   string
-	Class  string
-	Count  int64
-	Share  string // percent
-	Y      int
-	Length float64
-	Text   string
-}
-
-// rateChart has a column for each step of the timeline.
-type rateChart struct {
-	Height  int
-	Columns []column
-	Peak    float64 // outcomes a second in the highest column
-	Step    time.Duration
-	From    time.Time
-	To      time.Time
-}
-
-type column struct {
-	X, Width            float64
-	Confirmed, Failed   float64 // heights
-	ConfirmedY, FailedY float64
-	Tip                 string
-}
-
-// stageRow is a stage with its percentiles on a logarithmic axis.
-type stageRow struct {
-	Stage
-	Words              string
-	Y                  int
-	X50, X90, X99, XTo float64
-}
 
 func writeHTML(ctx context.Context, s source, _ Options, w *bufio.Writer) error {
 	var failures []batch.Item
@@ -108,7 +64,7 @@ func writeHTML(ctx context.Context, s source, _ Options, w *bufio.Writer) error 
 
 func newPage(sum Summary, failures []batch.Item) page {
 	c := sum.Job.Counts
-	p := page{Summary: sum, Failures: failures, Width: chartWidth,
+	p := page{Summary: sum, Failures: failures,
 		Title: "Job " + sum.Job.ID, Function: sum.Job.Spec.Function,
 		Unlisted: c.Reverted + c.Rejected + c.Canceled + c.Unknown - int64(len(failures))}
 	if sum.Job.Spec.Name != "" {
@@ -121,102 +77,84 @@ func newPage(sum Summary, failures []batch.Item) page {
 		p.Took = sum.Last.Sub(sum.First)
 	}
 	p.States = stateBars(c, sum.Job.Rows)
-	p.Rate = newRateChart(sum.Timeline)
-	p.Stages = stageRows(sum.Stages)
+	p.Rate = ratePlot(sum.Timeline)
+	p.Latency = latencyPlot(sum.Stages)
 	p.Causes = causeBars(sum.Errors)
 	return p
 }
 
-func stateBars(c batch.Counts, rows int64) []bar {
-	var bars []bar
+func stateBars(c batch.Counts, rows int64) template.HTML {
+	var bars []chart.Bar
 	for _, s := range []struct {
-		state batch.ItemState
-		words string
-		n     int64
+		words, colour string
+		n             int64
 	}{
-		{batch.ItemConfirmed, "confirmed 已确认", c.Confirmed}, {batch.ItemReverted, "reverted 已回滚", c.Reverted},
-		{batch.ItemRejected, "rejected 被拒绝", c.Rejected}, {batch.ItemCanceled, "canceled 已取消", c.Canceled},
-		{batch.ItemUnknown, "unknown 未知", c.Unknown}, {batch.ItemSubmitted, "submitted 已提交", c.Submitted},
-		{batch.ItemQueued, "queued 排队中", c.Queued},
+		{"confirmed 已确认", good, c.Confirmed}, {"reverted 已回滚", bad, c.Reverted}, {"rejected 被拒绝", bad, c.Rejected},
+		{"canceled 已取消", calm, c.Canceled}, {"unknown 未知", open, c.Unknown}, {"submitted 已提交", open, c.Submitted}, {"queued 排队中", calm, c.Queued},
 	} {
 		if s.n > 0 {
-			bars = append(bars, bar{Name: s.words, Class: string(s.state), Count: s.n})
+			bars = append(bars, countBar(s.words, s.colour, s.n, rows))
 		}
 	}
-	return layBars(bars, rows)
+	return draw("States", bars)
 }
 
-func causeBars(causes []Cause) []bar {
-	var bars []bar
+func causeBars(causes []Cause) template.HTML {
 	var all int64
 	for _, c := range causes {
-		bars = append(bars, bar{Name: c.Kind, Class: "failed", Count: c.Count, Text: fmt.Sprintf("row %d: %s", c.Row, c.Text)})
 		all += c.Count
 	}
-	return layBars(bars, all)
+	var bars []chart.Bar
+	for _, c := range causes {
+		bars = append(bars, countBar(c.Kind, bad, c.Count, all))
+	}
+	return draw("Errors by kind", bars)
 }
 
-// barRoom is the width that the longest bar has; names and numbers have the rest.
-const barRoom = 400
-
-func layBars(bars []bar, all int64) []bar {
-	var most int64 = 1
-	for _, b := range bars {
-		most = max(most, b.Count)
-	}
-	for i := range bars {
-		b := &bars[i]
-		b.Y = i * rowHeight
-		b.Length = max(1, barRoom*float64(b.Count)/float64(most))
-		b.Share = strconv.FormatFloat(100*float64(b.Count)/float64(max(all, 1)), 'f', 2, 64) + " %"
-	}
-	return bars
+// countBar is a bar for n of all rows.
+func countBar(name, colour string, n, all int64) chart.Bar {
+	share := strconv.FormatFloat(100*float64(n)/float64(max(all, 1)), 'f', 2, 64)
+	return chart.Bar{Name: name, Value: float64(n), Text: groupDigits(n) + " (" + share + " %)", Colour: colour}
 }
 
-func newRateChart(t Timeline) rateChart {
-	step := time.Duration(t.StepMS) * time.Millisecond
-	n := len(t.Confirmed)
-	r := rateChart{Height: rateHeight, Step: step, From: t.From, To: t.From.Add(time.Duration(n) * step)}
-	if n == 0 {
-		return r
+func draw(title string, bars []chart.Bar) template.HTML {
+	if len(bars) == 0 {
+		return ""
 	}
-	var most int64 = 1
+	return chart.Bars(title, bars)
+}
+
+func ratePlot(t Timeline) template.HTML {
+	if len(t.Confirmed) == 0 {
+		return ""
+	}
+	step := (time.Duration(t.StepMS) * time.Millisecond).Seconds()
+	confirmed, failed := chart.Line{Name: "confirmed", Colour: good}, chart.Line{Name: "failed", Colour: bad}
 	for i := range t.Confirmed {
-		most = max(most, t.Confirmed[i]+t.Failed[i])
+		at := (float64(i) + .5) * step // the middle of what was counted
+		confirmed.X, failed.X = append(confirmed.X, at), append(failed.X, at)
+		confirmed.Y, failed.Y = append(confirmed.Y, float64(t.Confirmed[i])/step), append(failed.Y, float64(t.Failed[i])/step)
 	}
-	r.Peak = float64(most) / step.Seconds()
-	width := float64(chartWidth) / float64(n)
-	for i := range t.Confirmed {
-		good, bad := rateHeight*float64(t.Confirmed[i])/float64(most), rateHeight*float64(t.Failed[i])/float64(most)
-		r.Columns = append(r.Columns, column{
-			X: float64(i) * width, Width: max(width-1, 1), Confirmed: good, Failed: bad, ConfirmedY: rateHeight - good, FailedY: rateHeight - good - bad,
-			Tip: fmt.Sprintf("%s: %s confirmed, %s failed", t.From.Add(time.Duration(i)*step).UTC().Format("15:04:05.0"), groupDigits(t.Confirmed[i]), groupDigits(t.Failed[i])),
-		})
-	}
-	return r
+	return chart.Plot{Title: "Outcomes a second", XLabel: "seconds after " + t.From.UTC().Format("2006-01-02 15:04:05 UTC"), YLabel: "1/s",
+		Lines: []chart.Line{confirmed, failed}}.SVG()
 }
 
-func stageRows(stages []Stage) []stageRow {
-	words := map[StageName]string{
-		StageWaiting:   "waiting 等待：job started → first attempt stored",
-		StageResolving: "resolving 查证：first attempt → the one that landed",
-		StageLanding:   "landing 上链：attempt stored → outcome stored",
-		StageTotal:     "total 合计：first attempt → outcome stored",
+func latencyPlot(stages []Stage) template.HTML {
+	if len(stages) == 0 {
+		return ""
 	}
-	var longest int64 = 1
+	p := chart.Plot{Title: "Latency by percentile and stage", XLabel: "percentile", YLabel: "ms"}
+	for i, name := range []string{"p50", "p90", "p99", "p99.9", "max"} {
+		p.XTicks = append(p.XTicks, chart.Tick{At: float64(i), Text: name})
+	}
 	for _, s := range stages {
-		longest = max(longest, s.LatencyMS.Max)
+		line, l := chart.Line{Name: string(s.Name)}, s.LatencyMS
+		for i, ms := range []int64{l.P50, l.P90, l.P99, l.P999, l.Max} {
+			line.X, line.Y = append(line.X, float64(i)), append(line.Y, float64(ms))
+		}
+		p.Lines = append(p.Lines, line)
 	}
-	place := func(ms int64) float64 {
-		return chartWidth * math.Log1p(float64(ms)) / math.Log1p(float64(longest))
-	}
-	var rows []stageRow
-	for i, s := range stages {
-		l := s.LatencyMS
-		rows = append(rows, stageRow{Stage: s, Words: words[s.Name], Y: i * 2 * rowHeight,
-			X50: place(l.P50), X90: place(l.P90), X99: place(l.P99), XTo: place(l.Max)})
-	}
-	return rows
+	return p.SVG()
 }
 
 // groupDigits writes a number with spaces between its thousands.

@@ -40,7 +40,7 @@ var mayImport = map[string][]string{
 	"batch":              {"chain", "contracts"},
 	"batch/rows":         {"internal/exactjson"},
 	"batch/reconcile":    {"chain", "contracts", "batch"},
-	"batch/report":       {"batch"},
+	"batch/report":       {"internal/chart", "batch"},
 	"gateway":            {"chain", "contracts", "batch", "batch/report", "batch/rows", "batch/reconcile", "internal/exactjson"},
 	"gateway/client":     {"chain", "batch", "batch/report", "batch/rows", "batch/reconcile"},
 	"gateway/uploads":    {},

@@ -4,6 +4,7 @@
 package chart
 
 import (
+	"cmp"
 	"fmt"
 	"html"
 	"html/template"
@@ -25,8 +26,9 @@ var palette = []string{"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#
 // Line is a row of points, in the order of X. A point whose Y is NaN or infinite
 // is a gap. X and Y are of one length; what one has more is left out.
 type Line struct {
-	Name string
-	X, Y []float64
+	Name   string
+	X, Y   []float64
+	Colour string // of SVG; "" takes the next of a palette
 }
 
 // Plot has lines over common axes. Y begins at 0, or at the lowest point below it.
@@ -60,9 +62,9 @@ func (p Plot) SVG() template.HTML {
 	fmt.Fprintf(&b, `<text class="axis" x="14" y="%.1f" text-anchor="middle" transform="rotate(-90 14 %.1f)">%s</text>`, top+(height-top-bottom)/2, top+(height-top-bottom)/2, html.EscapeString(p.YLabel))
 	legend := left
 	for i, line := range p.Lines {
-		colour := palette[i%len(palette)]
-		fmt.Fprintf(&b, `<path fill="none" stroke="%s" stroke-width="1.6" stroke-linejoin="round" d="%s"/>`, colour, path(line, x, y))
-		fmt.Fprintf(&b, `<rect x="%.1f" y="26" width="10" height="3" fill="%s"/><text class="tick" x="%.1f" y="31">%s</text>`, legend, colour, legend+14, html.EscapeString(line.Name))
+		colour := cmp.Or(line.Colour, palette[i%len(palette)])
+		fmt.Fprintf(&b, `<path fill="none" stroke="%s" stroke-width="1.6" stroke-linejoin="round" d="%s"/>`, html.EscapeString(colour), path(line, x, y))
+		fmt.Fprintf(&b, `<rect x="%.1f" y="26" width="10" height="3" fill="%s"/><text class="tick" x="%.1f" y="31">%s</text>`, legend, html.EscapeString(colour), legend+14, html.EscapeString(line.Name))
 		legend += 30 + 6.5*float64(len([]rune(line.Name)))
 	}
 	b.WriteString("</svg>")
@@ -71,8 +73,10 @@ func (p Plot) SVG() template.HTML {
 
 // Bar is a named length, which is not negative.
 type Bar struct {
-	Name  string
-	Value float64
+	Name   string
+	Value  float64
+	Text   string // what stands at its end; "" is the value
+	Colour string // of SVG; "" is the first of a palette
 }
 
 // Bars draws a bar below the other, in their order.
@@ -90,8 +94,8 @@ func Bars(title string, bars []Bar) template.HTML {
 			length = (width - names - 90) * max(0, bar.Value) / most
 		}
 		fmt.Fprintf(&b, `<text class="tick" x="%.1f" y="%.1f" text-anchor="end">%s</text>`, names-8, y+13, html.EscapeString(bar.Name))
-		fmt.Fprintf(&b, `<rect x="%.1f" y="%.1f" width="%.1f" height="%.1f" fill="%s"/>`, names, y+2, length, row-7, palette[0])
-		fmt.Fprintf(&b, `<text class="tick" x="%.1f" y="%.1f">%s</text>`, names+length+6, y+13, number(bar.Value))
+		fmt.Fprintf(&b, `<rect x="%.1f" y="%.1f" width="%.1f" height="%.1f" fill="%s"/>`, names, y+2, length, row-7, html.EscapeString(cmp.Or(bar.Colour, palette[0])))
+		fmt.Fprintf(&b, `<text class="tick" x="%.1f" y="%.1f">%s</text>`, names+length+6, y+13, html.EscapeString(cmp.Or(bar.Text, number(bar.Value))))
 	}
 	b.WriteString("</svg>")
 	return template.HTML(b.String()) // all texts are escaped above

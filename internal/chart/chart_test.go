@@ -60,6 +60,9 @@ func TestDrawingsWithoutAnythingToDraw(t *testing.T) {
 		require.NotContains(t, svg, "Inf", name)
 	}
 	wellFormed(t, string(Bars("none", nil)))
+	bars := string(Bars("named", []Bar{{Name: "a", Value: 2, Text: "2 <b>", Colour: `red"`}}))
+	wellFormed(t, bars)
+	require.Contains(t, bars, "2 &lt;b&gt;")
 	wellFormed(t, string(Bars("zero", []Bar{{Name: "<a>", Value: 0}})))
 }
 

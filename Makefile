@@ -10,9 +10,11 @@ FUZZTIME ?= 20s
 CHAOS_TIME ?= 60s
 COUNT   ?= 6
 TRANSACTIONS ?= 1000000
+ROWS    ?= 100000
+SEED    ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test race lint chaos bench bench-node fuzz cover contracts contracts-check clean
+.PHONY: help demo build test race lint chaos torture bench bench-node fuzz cover contracts contracts-check clean
 
 help: ## list the targets
 	@while IFS= read -r line; do case "$$line" in \
@@ -38,6 +40,9 @@ lint: ## vet, formatting and golangci-lint
 
 chaos: ## kill, stall and cut off nodes at random for CHAOS_TIME (60s) under readers and a job
 	BCOSGATE_CHAOS_TIME=$(CHAOS_TIME) $(GO) test -count=1 -v -run 'TestChaos|TestSlowNode' ./internal/e2e
+
+torture: ## ROWS (100000) rows under 55 kills of the engine, 22 of nodes and lost answers; SEED=… again; Linux only
+	@$(GO) run ./internal/endurance torture -rows $(ROWS) -seed $(SEED)
 
 bench: ## measure encode+hash+sign, frames, the store's group commit, items a second end to end, and a devnode
 	@echo "some minutes; the raw results are written to bench.txt"

@@ -67,6 +67,7 @@ var mayImport = map[string][]string{
 	"internal/chart":       {},
 	"internal/loadgen":     {"chain", "contracts", "internal/buildinfo", "internal/chart"},
 	"internal/discovery":   {},
+	"internal/devnodes":    {},                                                      // for programs of developers
 	"internal/pgtest":      {},                                                      // for tests only
 	"internal/testkit":     {"certs", "devchain", "devchain/rpc", "devchain/suite"}, // for tests only
 	"cmd":                  {"chain/...", "contracts", "batch/...", "gateway/...", "certs", "configs", "internal/..."},

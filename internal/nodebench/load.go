@@ -18,6 +18,7 @@ import (
 	"github.com/bcosgate/bcosgate/chain/fisco/suite"
 	"github.com/bcosgate/bcosgate/chain/fisco/tx"
 	"github.com/bcosgate/bcosgate/contracts"
+	"github.com/bcosgate/bcosgate/internal/devnodes"
 )
 
 // blocksAhead is the block limit of what is signed, counted from the head.
@@ -34,16 +35,16 @@ type load struct {
 }
 
 // newLoad connects to the node and deploys the contract.
-func newLoad(ctx context.Context, c builtChain) (*load, error) {
+func newLoad(ctx context.Context, c *devnodes.Chain) (*load, error) {
 	cert, roots, err := certs.LoadTLSCert(certs.Files{
-		CA: filepath.Join(c.certs, "ca.crt"), Cert: filepath.Join(c.certs, "sdk.crt"), Key: filepath.Join(c.certs, "sdk.key"),
+		CA: filepath.Join(c.Certs, "ca.crt"), Cert: filepath.Join(c.Certs, "sdk.crt"), Key: filepath.Join(c.Certs, "sdk.key"),
 	})
 	if err != nil {
 		return nil, err
 	}
 	config := certs.ClientConfig(cert, roots)
 	l := &load{}
-	if l.client, err = fisco.Dial(ctx, fisco.DialConfig{Address: c.address, TLS: config, ChainID: "chain0", Group: "group0"}); err != nil {
+	if l.client, err = fisco.Dial(ctx, fisco.DialConfig{Address: c.Nodes[0].Address, TLS: config, ChainID: "chain0", Group: "group0"}); err != nil {
 		return nil, err
 	}
 	key, err := suite.GenerateKey(suite.Standard)
@@ -64,7 +65,7 @@ func newLoad(ctx context.Context, c builtChain) (*load, error) {
 		return nil, err
 	}
 	l.contract = receipt.Contract
-	l.wire, err = dialWire(ctx, c.address, config)
+	l.wire, err = dialWire(ctx, c.Nodes[0].Address, config)
 	return l, err
 }
 

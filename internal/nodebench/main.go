@@ -24,6 +24,8 @@ import (
 	"os/signal"
 	"slices"
 	"time"
+
+	"github.com/bcosgate/bcosgate/internal/devnodes"
 )
 
 // Bounds of -check.
@@ -55,11 +57,11 @@ func run(ctx context.Context, starts, transactions, window int, check bool) (err
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	chain, err := buildChain(ctx, dir)
+	chain, err := devnodes.Build(ctx, ".", dir, 1, "")
 	if err != nil {
 		return err
 	}
-	tooSlow, err := measureStarts(ctx, chain, starts)
+	tooSlow, err := measureStarts(ctx, chain.Nodes[0], starts)
 	if err != nil {
 		return err
 	}
@@ -72,18 +74,18 @@ func run(ctx context.Context, starts, transactions, window int, check bool) (err
 
 // measureStarts prints how long the starts take; missed says that a bound was not
 // kept.
-func measureStarts(ctx context.Context, chain builtChain, starts int) (missed, err error) {
+func measureStarts(ctx context.Context, node *devnodes.Node, starts int) (missed, err error) {
 	if starts <= 0 {
 		return nil, nil
 	}
 	var times []time.Duration
 	for range starts {
-		node, err := chain.start(ctx)
-		if err != nil {
+		begin := time.Now()
+		if err := node.Start(ctx); err != nil {
 			return nil, err
 		}
-		times = append(times, node.startTime)
-		if err := node.stop(); err != nil {
+		times = append(times, time.Since(begin))
+		if err := node.Stop(); err != nil {
 			return nil, err
 		}
 	}
@@ -103,12 +105,12 @@ const chunk = 50_000
 
 // measureLoad prints what the transactions cost; missed says that a bound was not
 // kept.
-func measureLoad(ctx context.Context, chain builtChain, transactions, window int) (missed, err error) {
-	node, err := chain.start(ctx)
-	if err != nil {
+func measureLoad(ctx context.Context, chain *devnodes.Chain, transactions, window int) (missed, err error) {
+	node := chain.Nodes[0]
+	if err := node.Start(ctx); err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, node.stop()) }()
+	defer func() { err = errors.Join(err, node.Stop()) }()
 	load, err := newLoad(ctx, chain)
 	if err != nil {
 		return nil, err
@@ -124,16 +126,16 @@ func measureLoad(ctx context.Context, chain builtChain, transactions, window int
 		if err != nil {
 			return nil, err
 		}
-		nodeBefore, replayBefore := node.processorTime(), ownProcessorTime()
+		nodeBefore, replayBefore := devnodes.ProcessorTime(node.PID()), devnodes.ProcessorTime(os.Getpid())
 		begin := time.Now()
 		if err := load.replay(messages, window); err != nil {
 			return nil, err
 		}
 		took := time.Since(begin)
-		nodeTook, replayTook := node.processorTime()-nodeBefore, ownProcessorTime()-replayBefore
+		nodeTook, replayTook := devnodes.ProcessorTime(node.PID())-nodeBefore, devnodes.ProcessorTime(os.Getpid())-replayBefore
 		nodeTime, replayTime = nodeTime+nodeTook, replayTime+replayTook
 		done += n
-		now := node.residentBytes()
+		now := devnodes.ResidentBytes(node.PID())
 		printRow(done, n, took, nodeTook, replayTook, now)
 		if done <= settled {
 			memory = now

@@ -1,0 +1,86 @@
+//go:build linux
+
+// Endurance shows two promises at full size, with the programs as users have them,
+// each in processes of its own. It is called in the root of the repository.
+//
+//	endurance torture   every row exactly once, however often engine and nodes are killed
+//	endurance million   memory, time for a row and resume time do not grow with the rows
+//
+// What is printed to standard output is the result; how far it is goes to standard
+// error. Exit code 1 says that a promise was broken, or that it could not be tried.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:])
+	stop()
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(os.Stderr, "endurance:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string) error {
+	if len(args) == 0 {
+		return errors.New("what? torture or million")
+	}
+	switch args[0] {
+	case "torture":
+		return tortureCommand(ctx, args[1:])
+	default:
+		return fmt.Errorf("what is %q? torture or million", args[0])
+	}
+}
+
+func tortureCommand(ctx context.Context, args []string) error {
+	f := flag.NewFlagSet("torture", flag.ContinueOnError)
+	cfg := tortureConfig{root: ".", out: os.Stdout, told: os.Stderr}
+	f.IntVar(&cfg.rows, "rows", 100_000, "rows of the job")
+	f.IntVar(&cfg.kills, "kills", 55, "how often the engine is killed")
+	f.IntVar(&cfg.nodes, "nodes", 4, "nodes of the chain")
+	f.IntVar(&cfg.nodeKills, "node-kills", 22, "how often a node is killed")
+	f.Float64Var(&cfg.drop, "drop", 1, "so many of a hundred sends are executed and never answered")
+	f.Uint64Var(&cfg.seed, "seed", 0, "draws all that is random; 0: another one each time")
+	where := f.String("dir", "", "folder that everything is left in (default: a new one, removed when all is well)")
+	if err := f.Parse(args); err != nil {
+		return err
+	}
+	if cfg.rows < 10*cfg.kills || cfg.kills < 10 || cfg.nodes < 4 {
+		return errors.New("at least 10 kills, 10 rows for each of them, and 4 nodes are needed")
+	}
+	for cfg.seed == 0 {
+		cfg.seed = rand.Uint64()
+	}
+	return inFolder(*where, func(dir string) (err error) {
+		cfg.dir = dir
+		if cfg.bin, err = buildPrograms(ctx, cfg.root, dir); err != nil {
+			return err
+		}
+		_, err = runTorture(ctx, cfg)
+		return err
+	})
+}
+
+// inFolder does something in the folder that is named, or in a new one, which is
+// removed unless that fails.
+func inFolder(named string, do func(dir string) error) error {
+	dir, remove, err := workFolder(named)
+	if err != nil {
+		return err
+	}
+	if err := do(dir); err != nil {
+		return fmt.Errorf("%w\n(everything is left in %s)", err, dir)
+	}
+	return remove()
+}

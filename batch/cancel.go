@@ -27,18 +27,12 @@ func (s *Store) Cancel(ctx context.Context, jobID string) (Job, error) {
 			return Job{}, fmt.Errorf("cancel job %s: %w", jobID, err)
 		}
 	}
-	from, to := []JobState{JobLoading, JobReady, JobRunning, JobCanceling}, JobCanceled
-	if rec.Counts.Submitted+rec.Counts.Unknown > 0 {
-		from, to = []JobState{JobRunning}, JobCanceling
+	_, to, err := s.moveJob(rec.seq, jobMove{event: eventCancel, at: time.Now()})
+	if err == nil && to == JobCanceling && rec.Counts.Submitted+rec.Counts.Unknown == 0 {
+		_, _, err = s.moveJob(rec.seq, jobMove{event: eventSettle, at: time.Now()})
 	}
-	if _, err := s.moveJob(rec.seq, to, time.Now(), from...); err != nil {
-		return Job{}, fmt.Errorf("cancel job %s: %w", jobID, err)
+	if err != nil {
+		return rec.Job, fmt.Errorf("cancel job %s: %w", jobID, err)
 	}
-	if rec, err = jobByID(ctx, s.read, jobID); err != nil {
-		return Job{}, err
-	}
-	if rec.State != JobCanceled && rec.State != JobCanceling {
-		return rec.Job, fmt.Errorf("cancel job %s, which is %s: %w", jobID, rec.State, ErrState)
-	}
-	return rec.Job, nil
+	return s.Job(ctx, jobID)
 }

@@ -274,96 +274,9 @@ func (e *Engine) again(ctx context.Context, old record, spec Spec, t *target) (J
 	return old.Job, false, nil
 }
 
-// Run starts sending a ready job and returns at once. A running job that stands
-// still with a Reason is tried again; a job that is running or done is left as
-// it is; any other state gives ErrState.
-func (e *Engine) Run(ctx context.Context, jobID string) error {
-	release, err := e.begin()
-	if err != nil {
-		return err
-	}
-	defer release()
-	rec, err := jobByID(ctx, e.Store.read, jobID)
-	if err != nil {
-		return err
-	}
-	if rec.State == JobReady {
-		if _, err := e.Store.moveJob(rec.seq, JobRunning, time.Now(), JobReady); err != nil {
-			return fmt.Errorf("run job %s: %w", jobID, err)
-		}
-		if rec, err = jobByID(ctx, e.Store.read, jobID); err != nil {
-			return err
-		}
-		e.changed.broadcast()
-	}
-	switch rec.State {
-	case JobRunning, JobCanceling:
-		if err := e.goOn(ctx, jobID); err != nil {
-			return fmt.Errorf("run job %s: %w", jobID, err)
-		}
-		return nil
-	case JobDone:
-		return nil
-	default:
-		return fmt.Errorf("run job %s, which is %s: %w", jobID, rec.State, ErrState)
-	}
-}
-
-// Cancel makes the job send nothing new; what is in flight is settled, then the
-// job is canceled. It returns at once with the job as it is then. A load of the
-// job breaks off. A canceled job stays as it is; a done or invalid one gives ErrState.
-func (e *Engine) Cancel(ctx context.Context, jobID string) (Job, error) {
-	release, err := e.begin()
-	if err != nil {
-		return Job{}, err
-	}
-	defer release()
-	rec, err := jobByID(ctx, e.Store.read, jobID)
-	if err != nil {
-		return Job{}, err
-	}
-	if rec.State == JobLoading {
-		if err := e.breakLoad(ctx, jobID); err != nil {
-			return Job{}, err
-		}
-		if _, err := e.Store.moveJob(rec.seq, JobCanceled, time.Now(), JobLoading); err != nil {
-			return Job{}, fmt.Errorf("cancel job %s: %w", jobID, err)
-		}
-	}
-	if _, err := e.Store.moveJob(rec.seq, JobCanceled, time.Now(), JobReady); err != nil {
-		return Job{}, fmt.Errorf("cancel job %s: %w", jobID, err)
-	}
-	moved, err := e.Store.moveJob(rec.seq, JobCanceling, time.Now(), JobRunning)
-	if err != nil {
-		return Job{}, fmt.Errorf("cancel job %s: %w", jobID, err)
-	}
-	if rec, err = jobByID(ctx, e.Store.read, jobID); err != nil {
-		return Job{}, err
-	}
-	if moved {
-		e.log.Info("job is being canceled", "job", jobID)
-	}
-	if rec.State == JobCanceling {
-		e.mu.Lock()
-		r := e.runs[jobID]
-		e.mu.Unlock()
-		if r == nil || !r.cancel() {
-			if err := e.goOn(ctx, jobID); err != nil {
-				return Job{}, fmt.Errorf("cancel job %s: %w", jobID, err)
-			}
-		}
-	}
-	e.changed.broadcast()
-	switch rec.State {
-	case JobCanceled, JobCanceling:
-		return rec.Job, nil
-	default:
-		return rec.Job, fmt.Errorf("cancel job %s, which is %s: %w", jobID, rec.State, ErrState)
-	}
-}
-
-// Wait blocks until the job is final (nil), it cannot go on (ErrHalted, the
-// reason in Job.Reason), the engine stops (ErrNotStarted) or ctx ends.
+// Wait blocks until the job is final (nil), it is paused and what was in flight is
+// settled (ErrPaused), it cannot go on (ErrHalted, the reason in Job.Reason), the
+// engine stops (ErrNotStarted) or ctx ends.
 func (e *Engine) Wait(ctx context.Context, jobID string) (Job, error) {
 	for {
 		next := e.changed.next()
@@ -384,6 +297,9 @@ func (e *Engine) Wait(ctx context.Context, jobID string) (Job, error) {
 				return job, fmt.Errorf("job %s: %w: %s", jobID, ErrHalted, reason)
 			}
 		}
+		if job.State == JobPaused && !stopped && (r == nil || r.hasEnded()) {
+			return job, fmt.Errorf("job %s: %w", jobID, ErrPaused)
+		}
 		if stopped {
 			return job, ErrNotStarted
 		}
@@ -393,39 +309,6 @@ func (e *Engine) Wait(ctx context.Context, jobID string) (Job, error) {
 			return job, ctx.Err()
 		}
 	}
-}
-
-// goOn makes a run of the job unless one goes on, when it is to be running or
-// canceling. The store is asked with mu held: what a caller has read before may
-// be older than the end of the last run.
-func (e *Engine) goOn(ctx context.Context, jobID string) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.phase != phaseStarted { // the next Start takes the job up
-		return nil
-	}
-	if r := e.runs[jobID]; r != nil && !r.hasEnded() {
-		return nil
-	}
-	rec, err := jobByID(ctx, e.Store.read, jobID)
-	if err != nil {
-		return err
-	}
-	if rec.State == JobRunning || rec.State == JobCanceling {
-		e.startRun(rec)
-	}
-	return nil
-}
-
-// startRun makes a run of the job unless one goes on. mu is held, the engine is
-// started.
-func (e *Engine) startRun(rec record) {
-	if r := e.runs[rec.ID]; r != nil && !r.hasEnded() {
-		return
-	}
-	r := newRun(e, rec)
-	e.runs[rec.ID] = r
-	go r.main()
 }
 
 // loading is a load that goes on.

@@ -15,6 +15,7 @@ var (
 	ErrState       = errors.New("not possible in this state")               // the job is not in a state in which this can be done
 	ErrNotStarted  = errors.New("engine is not started")                    // before Start, or after Stop
 	ErrHalted      = errors.New("job cannot go on")                         // the job is running but stands still until its Reason is mended
+	ErrPaused      = errors.New("job is paused")                            // nothing more is sent until it is resumed
 	ErrNotDeployed = errors.New("no such contract was deployed from here")  // neither a built-in nor a deployment of this store gives an address
 	ErrStoreInUse  = errors.New("store is in use by another process")       // another engine owns it
 	ErrStoreLost   = errors.New("store was taken by another engine")        // the connection broke, and another engine took it meanwhile: this one writes nothing more

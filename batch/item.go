@@ -42,7 +42,7 @@ func (r *run) carry(it *itemRun, permit bool) {
 	}()
 	it.s, it.next = begin(len(it.attempts), r.canceled.Load())
 	for {
-		if !r.pause(it) {
+		if !r.await(it) {
 			if permit {
 				r.unused()
 			}
@@ -60,8 +60,8 @@ func (r *run) carry(it *itemRun, permit bool) {
 		var ans answer
 		switch it.next.do {
 		case actSend:
-			if !permit && r.admit() != nil {
-				continue // canceled or at the end: pause sees it
+			if !permit && r.admit(r.sendable(it)) != nil {
+				continue // canceled, paused or at the end: await sees it
 			}
 			permit = false
 			ans = r.send(it)
@@ -88,14 +88,23 @@ func (r *run) carry(it *itemRun, permit bool) {
 	}
 }
 
-// pause waits as long as the next step says. It changes the step when the job
-// is canceled, and is false when the run ends first.
-func (r *run) pause(it *itemRun) bool {
+// sendable ends when the item may not be sent any more.
+func (r *run) sendable(it *itemRun) context.Context {
+	if it.s.free {
+		return r.fresh
+	}
+	return r.sending
+}
+
+// await waits as long as the next step says. It changes the step when the job
+// is canceled, and is false when the run ends first, or has to leave the item as it
+// is because the job is paused.
+func (r *run) await(it *itemRun) bool {
 	if it.next.do == actSettle || it.next.do == actHalt {
 		return true
 	}
 	if !it.s.canceling && !r.canceled.Load() {
-		if sleep(r.sending, jitter(it.next.pause)) {
+		if sleep(r.sendable(it), jitter(it.next.pause)) {
 			return true
 		}
 		it.next.pause = 0
@@ -106,6 +115,9 @@ func (r *run) pause(it *itemRun) bool {
 	if r.canceled.Load() && !it.s.canceling {
 		it.s, it.next = it.s.cancel(it.next)
 		return true
+	}
+	if it.s.free && it.next.do == actSend && r.paused.Load() {
+		return false
 	}
 	return sleep(r.living, jitter(it.next.pause))
 }

@@ -10,15 +10,29 @@ import (
 // JobState is where a job stands.
 type JobState string
 
-// A job goes loading → ready → running → done; invalid and canceled are the other ends.
+// A job goes loading → ready → running → done; invalid and canceled are the other
+// ends. lifecycle.go has all moves, docs/ARCHITECTURE.md draws them.
 const (
 	JobLoading   JobState = "loading"   // rows are being received and checked; nothing is sent
 	JobInvalid   JobState = "invalid"   // rows were refused, see Faults; nothing was sent
 	JobReady     JobState = "ready"     // all rows are stored
 	JobRunning   JobState = "running"   // items are being sent
+	JobPaused    JobState = "paused"    // nothing new is signed; items in flight are settled
 	JobCanceling JobState = "canceling" // nothing new is sent; items in flight are settled
 	JobCanceled  JobState = "canceled"  // every item is settled or was never sent
 	JobDone      JobState = "done"      // every item is in a final state
+)
+
+// JobStates lists all states in the order of life.
+var JobStates = []JobState{JobLoading, JobInvalid, JobReady, JobRunning, JobPaused, JobCanceling, JobCanceled, JobDone}
+
+// StopRule is a rule that pauses a job by itself.
+type StopRule string
+
+// The rules.
+const (
+	StopMaxErrors StopRule = "maxErrors" // too many items failed
+	StopCanary    StopRule = "canary"    // the first items were sent alone
 )
 
 // Final reports whether the job will not change any more.
@@ -95,8 +109,9 @@ type Job struct {
 	ID          string          `json:"id"`
 	Spec        Spec            `json:"spec"`
 	State       JobState        `json:"state"`
-	Reason      string          `json:"reason,omitempty"`  // why it is invalid or cannot go on, in words
-	Address     *common.Address `json:"address,omitempty"` // the contract that items without _to call
+	Reason      string          `json:"reason,omitempty"`    // why it is invalid, is paused by a rule or cannot go on, in words
+	StoppedBy   StopRule        `json:"stoppedBy,omitempty"` // the rule that paused it; empty when the user did
+	Address     *common.Address `json:"address,omitempty"`   // the contract that items without _to call
 	Signer      common.Address  `json:"signer"`
 	Rows        int64           `json:"rows"`
 	Counts      Counts          `json:"counts"`

@@ -22,6 +22,8 @@ type Progress struct {
 	Waiting  string        `json:"waiting,omitempty"` // why nothing moves for the moment, in words
 	Halted   bool          `json:"halted"`            // the job cannot go on until its Reason is mended
 	Reason   string        `json:"reason,omitempty"`
+
+	StoppedBy StopRule `json:"stoppedBy,omitempty"` // the rule that paused the job
 }
 
 // TargetStats is a snapshot of what the engine does with one target. Counters

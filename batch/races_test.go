@@ -32,7 +32,7 @@ func TestAJobThatEndedMeanwhileIsNotRunAgain(t *testing.T) {
 	var sends int
 	b.chain.with(func(c *fakeChain) { sends = c.sends })
 
-	require.NoError(t, b.engine.goOn(ctx, old.ID))
+	require.NoError(t, b.engine.follow(ctx, old.ID))
 	for _, r := range b.engine.allRuns() {
 		<-r.ended
 	}
@@ -70,7 +70,7 @@ func TestRunAndCancelFromEverywhere(t *testing.T) {
 		job := b.wait(id)
 		require.True(t, job.State.Final())
 		require.Empty(t, job.Reason)
-		require.NoError(t, b.engine.goOn(ctx, id))
+		require.NoError(t, b.engine.follow(ctx, id))
 		b.chain.with(func(c *fakeChain) {
 			require.EqualValues(t, job.Counts.Confirmed, len(c.executed))
 			require.Empty(t, c.breaches)
@@ -91,9 +91,9 @@ func TestACanceledJobThatStoodStillGoesOnWithTheNextCancel(t *testing.T) {
 	rec, err := jobByID(ctx, b.store.read, id)
 	require.NoError(t, err)
 	// What is left when the cancel came too late for the run and too early to see it ended.
-	moved, err := b.store.moveJob(rec.seq, JobCanceling, time.Now(), JobRunning)
+	_, to, err := b.store.moveJob(rec.seq, jobMove{event: eventCancel, at: time.Now()})
 	require.NoError(t, err)
-	require.True(t, moved)
+	require.Equal(t, JobCanceling, to)
 	b.chain.with(func(c *fakeChain) { c.fault = nil; c.height += 1000 })
 	_, err = b.engine.Cancel(ctx, id)
 	require.NoError(t, err)

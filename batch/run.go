@@ -53,12 +53,16 @@ type run struct {
 	endLiving context.CancelFunc
 	sending   context.Context // ends with living, and when the job is canceled
 	endSend   context.CancelFunc
+	fresh     context.Context // ends with sending, and when the job is paused: nothing new is signed
+	endFresh  context.CancelFunc
 	ended     chan struct{} // closed when all goroutines of the run have ended
 
 	items    sync.WaitGroup // open items
 	marked   atomic.Int64   // every row up to this one has an outcome in the store
 	inFlight atomic.Int64
 	canceled atomic.Bool
+	paused   atomic.Bool
+	over     bool // the run has ended, or will do nothing more; guarded by Engine.mu
 
 	mu       sync.Mutex
 	counts   Counts
@@ -66,8 +70,16 @@ type run struct {
 	cursor   int64              // the last row that was taken up
 	markedAt time.Time
 	meter    meter
-	waiting  string // why the run does nothing at all, for the moment
-	halted   string // why it cannot go on
+	waiting  string    // why the run does nothing at all, for the moment
+	halted   string    // why it cannot go on
+	skipped  int64     // the first row that was passed over without an outcome, 0 is none
+	stopped  *stopping // the rule that paused the job, when it was one
+}
+
+// stopping says which rule paused a job, and why.
+type stopping struct {
+	by     StopRule
+	reason string
 }
 
 func newRun(e *Engine, rec record) *run {
@@ -79,10 +91,18 @@ func newRun(e *Engine, rec record) *run {
 	}
 	r.marked.Store(rec.settledTo)
 	r.canceled.Store(rec.State == JobCanceling)
+	r.paused.Store(rec.State == JobPaused)
+	if rec.State == JobPaused {
+		r.stopped = &stopping{rec.StoppedBy, rec.Reason}
+	}
 	r.living, r.endLiving = context.WithCancel(e.soft)
 	r.sending, r.endSend = context.WithCancel(r.living)
+	r.fresh, r.endFresh = context.WithCancel(r.sending)
 	if r.canceled.Load() {
 		r.endSend()
+	}
+	if r.paused.Load() {
+		r.endFresh()
 	}
 	r.target = e.target(rec.Spec.Target)
 	if r.target == nil {
@@ -108,8 +128,10 @@ func newRun(e *Engine, rec record) *run {
 // main is the goroutine that owns the run.
 func (r *run) main() {
 	defer func() {
+		r.endFresh()
 		r.endSend()
 		r.endLiving()
+		r.e.succeed(r)
 		close(r.ended)
 		r.e.changed.broadcast()
 	}()
@@ -117,13 +139,20 @@ func (r *run) main() {
 	r.items.Wait()
 	if reason := r.haltReason(); reason != "" {
 		r.log.Error("job cannot go on", "reason", reason)
+		if r.paused.Load() { // whose reason is why it was paused
+			return
+		}
 		if err := patiently(r.e.hard, func() error { return r.e.Store.setReason(r.rec.seq, reason) }); err != nil {
 			r.log.Error("job's reason is not saved", "error", err)
 		}
 		return
 	}
 	if !done || r.living.Err() != nil {
-		return // the engine stops; the next one goes on
+		return // the engine stops, or the run yields: the next one goes on
+	}
+	if r.paused.Load() && !r.canceled.Load() && r.unsettled() > 0 {
+		r.log.Info("job is paused", "unsettled", r.unsettled())
+		return
 	}
 	if err := r.finish(); err != nil {
 		r.halt("the end of the job cannot be saved: " + err.Error())
@@ -139,13 +168,9 @@ func (r *run) finish() error {
 		return fmt.Errorf("its items do not add up: %+v of %d, %d open", c, r.rec.Rows, left)
 	}
 	now := time.Now()
-	to := JobDone
-	err := patiently(r.e.hard, func() error {
-		moved, err := r.e.Store.moveJob(r.rec.seq, JobDone, now, JobRunning)
-		if err == nil && !moved {
-			to = JobCanceled
-			_, err = r.e.Store.moveJob(r.rec.seq, JobCanceled, now, JobCanceling)
-		}
+	var to JobState
+	err := patiently(r.e.hard, func() (err error) {
+		_, to, err = r.e.Store.moveJob(r.rec.seq, jobMove{event: eventSettle, at: now})
 		return err
 	})
 	if err != nil {
@@ -171,7 +196,7 @@ func (r *run) identify() bool {
 		err := r.checkIdentity()
 		if err == nil {
 			r.setWaiting("")
-			if r.rec.Reason != "" {
+			if r.rec.Reason != "" && !r.paused.Load() {
 				err = patiently(r.living, func() error { return r.e.Store.setReason(r.rec.seq, "") })
 			}
 			if err != nil {
@@ -222,8 +247,8 @@ func (r *run) feed() bool {
 	}
 	for {
 		last := r.rec.Rows
-		if r.canceled.Load() {
-			last = attempted // rows without an attempt are not needed any more
+		if r.canceled.Load() || r.paused.Load() {
+			last = attempted // rows without an attempt are not sent
 		}
 		r.mu.Lock()
 		after := r.cursor
@@ -277,9 +302,9 @@ func (r *run) unreadable(err error) {
 // takeUp starts the work on one item once there is place for it. It is false
 // when the run is to end.
 func (r *run) takeUp(t todo) bool {
-	if len(t.attempts) == 0 && r.canceled.Load() {
+	if len(t.attempts) == 0 && r.fresh.Err() != nil {
 		r.pass(t.row)
-		return true
+		return r.living.Err() == nil
 	}
 	select {
 	case r.slots <- struct{}{}:
@@ -288,13 +313,10 @@ func (r *run) takeUp(t todo) bool {
 	}
 	permit := false
 	if len(t.attempts) == 0 {
-		if r.admit() != nil {
+		if r.admit(r.fresh) != nil {
 			<-r.slots
-			if r.living.Err() != nil {
-				return false
-			}
 			r.pass(t.row)
-			return true
+			return r.living.Err() == nil
 		}
 		permit = true
 	}
@@ -308,23 +330,25 @@ func (r *run) takeUp(t todo) bool {
 	return true
 }
 
-// pass goes on behind a row: those up to it were taken up, have an outcome, or
-// are never sent because the job is canceled.
+// pass goes on behind a row without an attempt, which this run does not send.
 func (r *run) pass(row int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.cursor = row
+	if r.skipped == 0 {
+		r.skipped = row
+	}
 }
 
 // admit waits until one more transaction may be sent: the job's own limits
 // first, so that a slow job holds no place that others could use.
-func (r *run) admit() error {
-	if err := r.limits.acquire(r.sending); err != nil {
+func (r *run) admit(ctx context.Context) error {
+	if err := r.limits.acquire(ctx); err != nil {
 		return err
 	}
-	err := r.target.window.acquire(r.sending)
+	err := r.target.window.acquire(ctx)
 	if err == nil {
-		if err = r.target.rate.Wait(r.sending); err != nil {
+		if err = r.target.rate.Wait(ctx); err != nil {
 			r.target.window.release()
 		}
 	}
@@ -346,12 +370,51 @@ func (r *run) unused() {
 	r.limits.release()
 }
 
-// cancel makes the run send nothing new. It is false when the run has ended.
-func (r *run) cancel() bool {
+// cancel makes the run send nothing new.
+func (r *run) cancel() {
 	r.canceled.Store(true)
 	r.endSend()
-	return !r.hasEnded()
 }
+
+// pause makes the run sign nothing new. It ends when what was signed is settled.
+func (r *run) pause() {
+	r.paused.Store(true)
+	r.endFresh()
+}
+
+// stop pauses the job from inside of its run, because a rule wants it. The first rule
+// counts. It does not block: it may be called by the committer, as long as an item is
+// open, and by the feed.
+func (r *run) stop(by StopRule, reason string) {
+	r.mu.Lock()
+	first := r.stopped == nil && !r.paused.Load()
+	if first {
+		r.stopped = &stopping{by, reason}
+	}
+	r.mu.Unlock()
+	r.pause()
+	if first {
+		r.items.Go(func() { r.saveStop(by, reason) })
+	}
+}
+
+func (r *run) saveStop(by StopRule, reason string) {
+	move := jobMove{event: eventPause, at: time.Now(), by: by, reason: reason}
+	err := patiently(r.e.hard, func() error {
+		_, _, err := r.e.Store.moveJob(r.rec.seq, move)
+		return err
+	})
+	if err != nil && !errors.Is(err, ErrState) { // it is being canceled
+		r.halt("the job was to be paused (" + reason + "), which cannot be saved: " + err.Error())
+		return
+	}
+	r.log.Warn("job is paused", "by", by, "reason", reason)
+	r.e.changed.broadcast()
+}
+
+// yield ends the run soon, without a reason: the next one goes on from what is in the
+// store. What is being sent is answered first.
+func (r *run) yield() { r.endLiving() }
 
 // halt ends the run because it cannot go on; the first reason stays. Items in
 // flight are still settled.
@@ -403,6 +466,9 @@ func (r *run) settled(row int64, from, to ItemState) {
 	if now.Sub(r.markedAt) >= markEvery {
 		r.markedAt = now
 		mark := r.cursor
+		if r.skipped > 0 {
+			mark = min(mark, r.skipped-1)
+		}
 		for open := range r.open {
 			mark = min(mark, open-1)
 		}
@@ -410,6 +476,13 @@ func (r *run) settled(row int64, from, to ItemState) {
 	}
 	r.mu.Unlock()
 	r.leave()
+}
+
+// unsettled is how many items have no outcome.
+func (r *run) unsettled() int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.counts.Queued + r.counts.Submitted + r.counts.Unknown
 }
 
 // moved counts a change of an item's state that is in the store.
@@ -425,10 +498,16 @@ func (r *run) progress() Progress {
 	r.mu.Lock()
 	p := Progress{JobID: r.rec.ID, State: JobRunning, Rows: r.rec.Rows, Counts: r.counts, Rate: r.meter.rate(time.Now()),
 		InFlight: int(r.inFlight.Load()), Waiting: r.waiting, Halted: r.halted != "", Reason: r.halted}
-	r.mu.Unlock()
-	if r.canceled.Load() {
+	switch {
+	case r.canceled.Load():
 		p.State = JobCanceling
+	case r.paused.Load():
+		p.State = JobPaused
+		if r.stopped != nil && p.Reason == "" {
+			p.StoppedBy, p.Reason = r.stopped.by, r.stopped.reason
+		}
 	}
+	r.mu.Unlock()
 	if r.target != nil {
 		size, _, _, why := r.target.window.look()
 		p.Window = size
@@ -441,7 +520,7 @@ func (r *run) progress() Progress {
 	}
 	c := p.Counts
 	left := c.Queued + c.Submitted + c.Unknown
-	if p.State == JobCanceling {
+	if p.State != JobRunning { // those that were not sent are not sent now
 		left -= c.Queued
 	}
 	if p.Waiting == "" && c.Unknown > 0 && c.Unknown == left {
@@ -466,8 +545,8 @@ func (e *Engine) Progress(ctx context.Context, jobID string) (Progress, error) {
 	if err != nil {
 		return Progress{}, err
 	}
-	return Progress{JobID: job.ID, State: job.State, Rows: job.Rows, Counts: job.Counts, Reason: job.Reason,
-		Halted: job.Reason != "" && !job.State.Final()}, nil
+	return Progress{JobID: job.ID, State: job.State, Rows: job.Rows, Counts: job.Counts, Reason: job.Reason, StoppedBy: job.StoppedBy,
+		Halted: job.Reason != "" && !job.State.Final() && job.State != JobPaused}, nil
 }
 
 // sleep waits for a while; it is false when ctx ended before.

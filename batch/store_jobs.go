@@ -23,7 +23,7 @@ type record struct {
 	settledTo int64
 }
 
-const jobColumns = `seq, id, spec, abi, state, reason, registers, address, signer, nonce_ref, genesis, row_count, columns,
+const jobColumns = `seq, id, spec, abi, state, reason, stopped_by, registers, address, signer, nonce_ref, genesis, row_count, columns,
 	input_sha256, faults, fault_count, submitted, unknown, confirmed, reverted, rejected, canceled, settled_to,
 	created, started, finished`
 
@@ -40,7 +40,7 @@ func scanJob(row scanner) (record, error) {
 		started, finished          sql.NullInt64
 		c                          = &r.Counts
 	)
-	err := row.Scan(&r.seq, &r.ID, &spec, &r.abi, &r.State, &r.Reason, &registers, &address, &signer, &r.nonceRef, &genesis,
+	err := row.Scan(&r.seq, &r.ID, &spec, &r.abi, &r.State, &r.Reason, &r.StoppedBy, &registers, &address, &signer, &r.nonceRef, &genesis,
 		&r.Rows, &columns, &sha, &faults, &r.FaultCount, &c.Submitted, &c.Unknown, &c.Confirmed, &c.Reverted, &c.Rejected,
 		&c.Canceled, &r.settledTo, &created, &started, &finished)
 	if err != nil {
@@ -176,9 +176,11 @@ func queryJobs(ctx context.Context, q querier, query string, args ...any) ([]rec
 	return list, rows.Err()
 }
 
-// openJobs lists the jobs that an engine has to look after when it starts.
+// openJobs lists the jobs that an engine has to look after when it starts: of the
+// paused ones those with something in flight.
 func (s *Store) openJobs(ctx context.Context) ([]record, error) {
-	return queryJobs(ctx, s.read, "SELECT "+jobColumns+" FROM jobs WHERE state IN ('loading', 'running', 'canceling') ORDER BY seq")
+	return queryJobs(ctx, s.read, "SELECT "+jobColumns+` FROM jobs WHERE state IN ('loading', 'running', 'paused', 'canceling')
+		AND (state <> 'paused' OR submitted + unknown > 0) ORDER BY seq`)
 }
 
 // insertJob stores a new job. When the idempotency key is taken it returns the
@@ -224,38 +226,39 @@ func orNull(s string) any {
 	return s
 }
 
-// moveJob puts the job into another state if it is in one of from, and sets
-// the moments that belong to the new state. It reports whether it did.
-func (s *Store) moveJob(seq int64, to JobState, now time.Time, from ...JobState) (moved bool, err error) {
-	query, args := "UPDATE jobs SET state = ?, reason = ''", []any{string(to)}
-	switch {
-	case to == JobRunning:
-		query += ", started = coalesce(started, ?)"
-		args = append(args, now.UnixMilli())
-	case to.Final():
-		query += ", finished = ?"
-		args = append(args, now.UnixMilli())
-	}
-	query += " WHERE seq = ? AND state IN ("
-	args = append(args, seq)
-	for i, f := range from {
-		if i > 0 {
-			query += ", "
-		}
-		query += "?"
-		args = append(args, string(f))
-	}
-	query += ")"
+// jobMove is an event that may change a job's state.
+type jobMove struct {
+	event  jobEvent
+	at     time.Time
+	by     StopRule // with a pause by a rule
+	reason string   // with a pause
+}
+
+// moveJob changes the state of a job as lifecycle.go says, with the moments that
+// belong to the new state, and gives the states before and after. Where the state
+// stays the same nothing changes. ErrState when the event is not possible.
+func (s *Store) moveJob(seq int64, m jobMove) (from, to JobState, err error) {
 	err = s.tx(func(ctx context.Context, c *sql.Conn) error {
-		res, err := c.ExecContext(ctx, query, args...)
-		if err != nil {
+		if err := c.QueryRowContext(ctx, "SELECT state FROM jobs WHERE seq = ?", seq).Scan(&from); err != nil {
 			return err
 		}
-		n, err := res.RowsAffected()
-		moved = n > 0
+		to, err = from.after(m.event)
+		if err != nil || to == from {
+			return err
+		}
+		query, args := "UPDATE jobs SET state = ?, reason = ?, stopped_by = ?", []any{string(to), m.reason, string(m.by)}
+		switch {
+		case to == JobRunning:
+			query += ", started = coalesce(started, ?)"
+			args = append(args, m.at.UnixMilli())
+		case to.Final():
+			query += ", finished = ?"
+			args = append(args, m.at.UnixMilli())
+		}
+		_, err = c.ExecContext(ctx, query+" WHERE seq = ?", append(args, seq)...)
 		return err
 	})
-	return moved, err
+	return from, to, err
 }
 
 // setSpec replaces a job's spec.

@@ -84,10 +84,10 @@ type loaded struct {
 
 // finishLoad moves a loading job to ready, or to invalid when there are faults.
 func (s *Store) finishLoad(seq int64, l loaded, now time.Time) error {
-	state, reason := JobReady, ""
+	event, reason := eventLoad, ""
 	var finished, columns, faults any
 	if l.count > 0 {
-		state, finished = JobInvalid, now.UnixMilli()
+		event, finished = eventRefuse, now.UnixMilli()
 		reason = (&InvalidRowsError{Faults: l.faults, Count: l.count}).summary()
 		text, err := json.Marshal(l.faults)
 		if err != nil {
@@ -101,6 +101,10 @@ func (s *Store) finishLoad(seq int64, l loaded, now time.Time) error {
 			return err
 		}
 		columns = string(text)
+	}
+	state, err := JobLoading.after(event)
+	if err != nil {
+		return err
 	}
 	return s.tx(func(ctx context.Context, c *sql.Conn) error {
 		_, err := c.ExecContext(ctx, `UPDATE jobs SET state = ?, reason = ?, row_count = ?, columns = ?, input_sha256 = ?,

@@ -1,0 +1,5 @@
+-- +goose Up
+
+ALTER TABLE jobs ADD COLUMN stopped_by TEXT NOT NULL DEFAULT '';
+DROP INDEX jobs_open;
+CREATE INDEX jobs_open ON jobs (seq) WHERE state IN ('loading', 'running', 'paused', 'canceling');

@@ -19,7 +19,7 @@ const readers = 4
 
 // Store keeps jobs, items, attempts and outcomes, and the cordons of nodes, in
 // an SQLite file or in a PostgreSQL database. Its exported methods only read, all
-// but Cancel, Prune, SetCordon and ClearCordon, and may be used while an engine
+// but Cancel, Pause, Prune, SetCordon and ClearCordon, and may be used while an engine
 // of another process owns the store. They are safe for concurrent use.
 type Store struct {
 	read    *sql.DB // a few connections that cannot write, for short questions

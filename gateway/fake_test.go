@@ -163,6 +163,28 @@ func (e *fakeEngine) Run(_ context.Context, id string) error {
 	return nil
 }
 
+func (e *fakeEngine) Pause(_ context.Context, id string) (batch.Job, error) {
+	return e.move(id, batch.JobRunning, batch.JobPaused)
+}
+
+func (e *fakeEngine) Resume(_ context.Context, id string) (batch.Job, error) {
+	return e.move(id, batch.JobPaused, batch.JobRunning)
+}
+
+func (e *fakeEngine) move(id string, from, to batch.JobState) (batch.Job, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	job := e.find(id)
+	if job == nil {
+		return batch.Job{}, batch.ErrNotFound
+	}
+	if job.State != from && job.State != to {
+		return *job, fmt.Errorf("job %s is %s: %w", id, job.State, batch.ErrState)
+	}
+	job.State = to
+	return *job, nil
+}
+
 func (e *fakeEngine) Cancel(_ context.Context, id string) (batch.Job, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -42,6 +42,8 @@ func TestJobThatDoesNotStartByItself(t *testing.T) {
 	require.Equal(t, http.StatusCreated, a.status, "%s", a.body)
 	require.Equal(t, "ready", a.json(t)["state"])
 	require.Equal(t, "running", r.do("POST", "/v1/jobs/job1/start", "").json(t)["state"])
+	require.Equal(t, "paused", r.do("POST", "/v1/jobs/job1/pause", "").json(t)["state"])
+	require.Equal(t, "running", r.do("POST", "/v1/jobs/job1/resume", "").json(t)["state"])
 	require.Equal(t, "canceled", r.do("POST", "/v1/jobs/job1/cancel", "").json(t)["state"])
 }
 
@@ -132,6 +134,9 @@ func TestBadRequestsGetAReason(t *testing.T) {
 		"report of unknown job":    {"GET", "/v1/jobs/nope/report", "", nil, 404, "job_not_found", ""},
 		"start of unknown job":     {"POST", "/v1/jobs/nope/start", "", nil, 404, "job_not_found", ""},
 		"cancel of unknown job":    {"POST", "/v1/jobs/nope/cancel", "", nil, 404, "job_not_found", ""},
+		"pause of unknown job":     {"POST", "/v1/jobs/nope/pause", "", nil, 404, "job_not_found", ""},
+		"resume of unknown job":    {"POST", "/v1/jobs/nope/resume", "", nil, 404, "job_not_found", ""},
+		"pause of an empty job":    {"POST", "/v1/jobs/job1/pause", "", nil, 409, "wrong_state", ""},
 		"upload to unknown job":    {"PUT", "/v1/jobs/nope/rows", "a\n1\n", []string{"Content-Type", "text/csv"}, 404, "job_not_found", ""},
 		"start of an empty job":    {"POST", "/v1/jobs/job1/start", "", nil, 409, "wrong_state", ""},
 		"endless id":               {"GET", "/v1/jobs/" + fmt.Sprintf("%0100d", 1), "", nil, 422, "invalid_request", "path.id"},

@@ -16,7 +16,8 @@ func words() map[string]string {
 		"Job.id":          "ID of the job",
 		"Job.spec":        "What was asked for; it does not change",
 		"Job.state":       "Where the job stands",
-		"Job.reason":      "Why the job is invalid or cannot go on",
+		"Job.reason":      "Why the job is invalid, is paused by a rule or cannot go on",
+		"Job.stoppedBy":   "The rule that paused the job; left out when the user did",
 		"Job.address":     "The contract that rows without _to call",
 		"Job.signer":      "Address of the account that signs",
 		"Job.rows":        "How many rows are stored",
@@ -155,8 +156,12 @@ func describe(schemas map[string]*huma.Schema) {
 	}
 	enum("Item", "state", states...)
 	enum("Transaction", "state", states...)
-	enum("Job", "state", string(batch.JobLoading), string(batch.JobInvalid), string(batch.JobReady), string(batch.JobRunning),
-		string(batch.JobCanceling), string(batch.JobCanceled), string(batch.JobDone))
+	var jobStates []any
+	for _, s := range batch.JobStates {
+		jobStates = append(jobStates, string(s))
+	}
+	enum("Job", "state", jobStates...)
+	enum("Job", "stoppedBy", string(batch.StopMaxErrors), string(batch.StopCanary))
 	enum("Reconciliation", "state", string(reconcile.Queued), string(reconcile.Running), string(reconcile.Agrees), string(reconcile.Differs), string(reconcile.Incomplete))
 	kinds := make([]any, len(reconcile.Kinds))
 	for i, k := range reconcile.Kinds {

@@ -18,6 +18,8 @@ type (
 		Create(ctx context.Context, spec batch.Spec) (job batch.Job, created bool, err error)
 		Load(ctx context.Context, jobID string, r rows.Reader) (batch.Job, error)
 		Run(ctx context.Context, jobID string) error
+		Pause(ctx context.Context, jobID string) (batch.Job, error)
+		Resume(ctx context.Context, jobID string) (batch.Job, error)
 		Cancel(ctx context.Context, jobID string) (batch.Job, error)
 		Wait(ctx context.Context, jobID string) (batch.Job, error)
 	}

@@ -5,13 +5,15 @@ import (
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/bcosgate/bcosgate/batch"
 )
 
 func startJobRoute() route {
 	return route{
 		Operation: huma.Operation{
 			OperationID: "startJob", Method: http.MethodPost, Path: "/v1/jobs/{id}/start", Tags: []string{"jobs"},
-			Summary: "Start a job", Description: "Begins to send the rows of a ready job. A job that runs or is done is left as it is; one that stands still is tried again.",
+			Summary: "Start a job", Description: "Begins to send the rows of a ready job. A job that runs or is done is left as it is; one that stands still is tried again. A paused one is a conflict: resume it.",
 		},
 		curl:     `curl -X POST http://127.0.0.1:8080/v1/jobs/JOB/start`,
 		problems: []int{http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity, http.StatusServiceUnavailable},
@@ -25,6 +27,40 @@ func (g *Gateway) startJob(ctx context.Context, in *jobPath) (*getJobOutput, err
 		return nil, g.about(err, in.ID)
 	}
 	return g.getJob(ctx, in)
+}
+
+func pauseJobRoute() route {
+	return route{
+		Operation: huma.Operation{
+			OperationID: "pauseJob", Method: http.MethodPost, Path: "/v1/jobs/{id}/pause", Tags: []string{"jobs"},
+			Summary: "Pause a job", Description: "Nothing new is signed until the job is resumed, also after a restart; what was signed before is settled. Only a running job can be paused.",
+		},
+		curl:     `curl -X POST http://127.0.0.1:8080/v1/jobs/JOB/pause`,
+		problems: []int{http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity, http.StatusServiceUnavailable},
+		timeout:  requestTimeout,
+		register: handle((*Gateway).pauseJob),
+	}
+}
+
+func (g *Gateway) pauseJob(ctx context.Context, in *jobPath) (*getJobOutput, error) {
+	return g.changed(ctx, in.ID, g.cfg.Engine.Pause)
+}
+
+func resumeJobRoute() route {
+	return route{
+		Operation: huma.Operation{
+			OperationID: "resumeJob", Method: http.MethodPost, Path: "/v1/jobs/{id}/resume", Tags: []string{"jobs"},
+			Summary: "Resume a paused job", Description: "Goes on with a paused job, whoever or whatever paused it. A running job is left as it is.",
+		},
+		curl:     `curl -X POST http://127.0.0.1:8080/v1/jobs/JOB/resume`,
+		problems: []int{http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity, http.StatusServiceUnavailable},
+		timeout:  requestTimeout,
+		register: handle((*Gateway).resumeJob),
+	}
+}
+
+func (g *Gateway) resumeJob(ctx context.Context, in *jobPath) (*getJobOutput, error) {
+	return g.changed(ctx, in.ID, g.cfg.Engine.Resume)
 }
 
 func cancelJobRoute() route {
@@ -41,9 +77,14 @@ func cancelJobRoute() route {
 }
 
 func (g *Gateway) cancelJob(ctx context.Context, in *jobPath) (*getJobOutput, error) {
-	job, err := g.cfg.Engine.Cancel(ctx, in.ID)
+	return g.changed(ctx, in.ID, g.cfg.Engine.Cancel)
+}
+
+// changed answers with the job as it is after a change.
+func (g *Gateway) changed(ctx context.Context, id string, change func(context.Context, string) (batch.Job, error)) (*getJobOutput, error) {
+	job, err := change(ctx, id)
 	if err != nil {
-		return nil, g.about(err, in.ID)
+		return nil, g.about(err, id)
 	}
 	return &getJobOutput{Body: g.withProgress(ctx, job)}, nil
 }

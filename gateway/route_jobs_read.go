@@ -50,7 +50,7 @@ func (g *Gateway) getJob(ctx context.Context, in *jobPath) (*getJobOutput, error
 // withProgress adds how the job moves while it does. A job without progress is
 // still worth an answer, so an error there is left to the next request.
 func (g *Gateway) withProgress(ctx context.Context, job batch.Job) Job {
-	if job.State != batch.JobRunning && job.State != batch.JobCanceling {
+	if job.State != batch.JobRunning && job.State != batch.JobPaused && job.State != batch.JobCanceling {
 		return Job{Job: job}
 	}
 	p, err := g.cfg.Engine.Progress(ctx, job.ID)
@@ -59,6 +59,9 @@ func (g *Gateway) withProgress(ctx context.Context, job batch.Job) Job {
 	}
 	if job.Reason == "" {
 		job.Reason = p.Reason
+	}
+	if job.StoppedBy == "" {
+		job.StoppedBy = p.StoppedBy
 	}
 	return Job{Job: job, Progress: &Progress{
 		Rate: p.Rate, InFlight: p.InFlight, Window: p.Window, EtaMS: int64(p.ETA / time.Millisecond),
@@ -73,7 +76,7 @@ type JobList struct {
 }
 
 type listJobsInput struct {
-	State  string `query:"state" enum:"loading,invalid,ready,running,canceling,canceled,done" doc:"Only jobs in this state"`
+	State  string `query:"state" enum:"loading,invalid,ready,running,paused,canceling,canceled,done" doc:"Only jobs in this state"`
 	Kind   string `query:"kind" enum:"batch,transaction" doc:"Only jobs of this kind"`
 	Target string `query:"target" maxLength:"100" doc:"Only jobs of this target"`
 	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"Most jobs of the page"`

@@ -100,7 +100,7 @@ func (g *Gateway) sendTransaction(ctx context.Context, in *transactionInput) (*t
 		_, err = g.cfg.Engine.Wait(waitCtx, job.ID)
 	}
 	// The end of the wait is no failure: the transaction goes on without us.
-	if err != nil && waitCtx.Err() == nil && !errors.Is(err, batch.ErrHalted) && !errors.Is(err, batch.ErrNotStarted) {
+	if err != nil && waitCtx.Err() == nil && !errors.Is(err, batch.ErrHalted) && !errors.Is(err, batch.ErrPaused) && !errors.Is(err, batch.ErrNotStarted) {
 		return nil, g.aboutTransaction(ctx, err, job.ID)
 	}
 	out.Body, err = g.transaction(ctx, job.ID)

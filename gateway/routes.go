@@ -46,6 +46,8 @@ func routes() []route {
 		listRowsRoute(),
 		reportRoute(),
 		startJobRoute(),
+		pauseJobRoute(),
+		resumeJobRoute(),
 		cancelJobRoute(),
 		reconcileJobRoute(),
 		getReconciliationRoute(),

@@ -29,6 +29,8 @@ alone: interrupt that process first, or cancel at the gateway (--gateway).
 	}
 }
 
+const nothingToCancel = "there is nothing left to cancel"
+
 func (a *app) cancel(ctx context.Context, jobID string) error {
 	if a.opt.gateway == "" { // before an engine starts, which would send more of it
 		job, err := a.cancelInStore(ctx, jobID)
@@ -50,7 +52,10 @@ func (a *app) cancelInStore(ctx context.Context, jobID string) (job batch.Job, e
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
 	job, err = store.Cancel(ctx, jobID)
-	return job, a.cancelFailed(ctx, store, jobID, err)
+	if err != nil {
+		err = a.controlFailed(ctx, store, jobID, err, nothingToCancel)
+	}
+	return job, err
 }
 
 // cancelByService cancels where the job runs, and waits until it has ended. A
@@ -62,7 +67,7 @@ func (a *app) cancelByService(ctx context.Context, jobID string) (err error) {
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	if _, err := s.Cancel(ctx, jobID); err != nil {
-		return a.cancelFailed(ctx, s, jobID, err)
+		return a.controlFailed(ctx, s, jobID, err, nothingToCancel)
 	}
 	job, err := a.finish(ctx, s, jobID)
 	switch {
@@ -72,19 +77,4 @@ func (a *app) cancelByService(ctx context.Context, jobID string) (err error) {
 		return err
 	}
 	return a.print(jobView(job, a.opt.output))
-}
-
-// cancelFailed says why a job cannot be canceled.
-func (a *app) cancelFailed(ctx context.Context, r jobReader, jobID string, err error) error {
-	if errors.Is(err, batch.ErrStoreInUse) {
-		return exitWith(exitUsage, "%v\ninterrupt it first (Ctrl-C), or, if it is a gateway, let it do it (--gateway URL)", err)
-	}
-	if !errors.Is(err, batch.ErrState) && !isConflict(err) {
-		return err
-	}
-	job, readErr := r.Job(ctx, jobID)
-	if readErr != nil {
-		return errors.Join(err, readErr)
-	}
-	return exitWith(exitUsage, "job %s is %s: there is nothing left to cancel", jobID, job.State)
 }

@@ -33,7 +33,7 @@ const exitHelp = `Exit codes:
   4    rows are left whose outcome is not known
   5    no node, or no gateway, can be reached; with reconcile: fewer nodes than wanted
   6    reconcile found a difference, or a report is not the one that was written (verify-report)
-  130  interrupted; batchcall resume goes on`
+  130  interrupted or paused; batchcall resume goes on`
 
 // errInterrupted is the cause of a context that a signal ended.
 var errInterrupted = errors.New("interrupted")
@@ -95,8 +95,12 @@ func jobCode(job batch.Job) exitCode {
 	switch {
 	case job.State == batch.JobInvalid:
 		return exitUsage
+	case job.StoppedBy != "":
+		return exitBudget
 	case c.Unknown+c.Submitted > 0:
 		return exitUnknown
+	case job.State == batch.JobPaused:
+		return exitInterrupted
 	case !job.State.Final():
 		return exitUsage // it stands still, and its reason says what to mend
 	case c.Reverted+c.Rejected+c.Canceled > 0:

@@ -56,10 +56,17 @@ func TestExitCodeOfAJob(t *testing.T) {
 		"stands still, none sent":  {batch.JobRunning, batch.Counts{Queued: 3}, exitUsage},
 		"refused":                  {batch.JobInvalid, batch.Counts{}, exitUsage},
 		"stands still, some done":  {batch.JobRunning, batch.Counts{Queued: 3, Confirmed: 1}, exitUsage},
+		"paused":                   {batch.JobPaused, batch.Counts{Queued: 3, Reverted: 1}, exitInterrupted},
 		"stopped before the start": {batch.JobReady, batch.Counts{Queued: 3}, exitUsage},
 	} {
 		require.Equal(t, tc.want, jobCode(batch.Job{State: tc.state, Counts: tc.counts}), name)
 	}
+}
+
+func TestExitCodeOfAJobThatARuleStopped(t *testing.T) {
+	t.Parallel()
+	job := batch.Job{State: batch.JobPaused, StoppedBy: batch.StopMaxErrors, Counts: batch.Counts{Reverted: 3, Unknown: 1, Queued: 9}}
+	require.Equal(t, exitBudget, jobCode(job))
 }
 
 // The numbers are an interface that scripts rely on.

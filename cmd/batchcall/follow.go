@@ -20,14 +20,15 @@ const (
 	patience = 2 * time.Minute
 	// drainTimeout bounds the settling of what is in flight after an interrupt.
 	// A block takes a second; a node that has died takes longer than anybody waits.
+	// Following a job that was paused waits as long.
 	drainTimeout = 30 * time.Second
 )
 
 // errStands says that a job cannot go on until something is mended.
 var errStands = errors.New("the job stands still")
 
-// follow shows how a job gets on until it is final (nil), stands still
-// (errStands) or ctx ends.
+// follow shows how a job gets on until it is final (nil), stands still or is paused
+// (errStands), or ctx ends.
 func (a *app) follow(ctx context.Context, r jobReader, jobID string) error {
 	poll := remotePoll
 	if _, here := r.(*embedded); here {
@@ -37,7 +38,7 @@ func (a *app) follow(ctx context.Context, r jobReader, jobID string) error {
 	defer show.end()
 	tick := time.NewTicker(poll)
 	defer tick.Stop()
-	var silentSince time.Time
+	var silentSince, pausedSince time.Time
 	for {
 		p, err := r.Progress(ctx, jobID)
 		switch _, away := errors.AsType[*client.UnreachableError](err); {
@@ -58,6 +59,16 @@ func (a *app) follow(ctx context.Context, r jobReader, jobID string) error {
 			if p.Halted {
 				return fmt.Errorf("%w: %s", errStands, p.Reason)
 			}
+			if p.State != batch.JobPaused {
+				pausedSince = time.Time{}
+				break
+			}
+			if pausedSince.IsZero() {
+				pausedSince = time.Now()
+			}
+			if p.Counts.Submitted+p.Counts.Unknown == 0 || time.Since(pausedSince) >= drainTimeout {
+				return pausedBecause(p.Reason)
+			}
 		}
 		select {
 		case <-tick.C:
@@ -67,7 +78,16 @@ func (a *app) follow(ctx context.Context, r jobReader, jobID string) error {
 	}
 }
 
-// start begins to send the rows of jobs that are not final.
+// pausedBecause says that a job is paused, and why when a rule did it.
+func pausedBecause(reason string) error {
+	if reason == "" {
+		return fmt.Errorf("%w: it is paused", errStands)
+	}
+	return fmt.Errorf("%w: it is paused: %s", errStands, reason)
+}
+
+// start begins to send the rows of jobs that are not final, and goes on with those
+// that are paused.
 func (a *app) start(ctx context.Context, s service, jobs ...batch.Job) error {
 	var started []string
 	for _, job := range jobs {
@@ -75,7 +95,12 @@ func (a *app) start(ctx context.Context, s service, jobs ...batch.Job) error {
 			continue
 		}
 		started = append(started, job.ID)
-		err := s.Run(ctx, job.ID)
+		var err error
+		if job.State == batch.JobPaused {
+			_, err = s.Resume(ctx, job.ID)
+		} else {
+			err = s.Run(ctx, job.ID)
+		}
 		switch {
 		case ctx.Err() != nil && a.opt.gateway != "":
 			return a.leave("interrupted while the gateway was asked to begin; it may be sending", started...)

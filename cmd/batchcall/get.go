@@ -86,7 +86,7 @@ func (o getOptions) check(args []string) error {
 
 func jobStates() []string {
 	var list []string
-	for _, s := range []batch.JobState{batch.JobLoading, batch.JobInvalid, batch.JobReady, batch.JobRunning, batch.JobCanceling, batch.JobCanceled, batch.JobDone} {
+	for _, s := range batch.JobStates {
 		list = append(list, string(s))
 	}
 	return list

@@ -175,6 +175,9 @@ func jobLine(p batch.Progress) string {
 		line += ", ETA " + p.ETA.Round(time.Second).String()
 	}
 	line += ", " + stateLine(p.Counts)
+	if p.State == batch.JobPaused {
+		line += ", paused"
+	}
 	if p.InFlight > 0 {
 		line += fmt.Sprintf(", in flight %d", p.InFlight)
 	}

@@ -128,6 +128,14 @@ func (r *remote) Run(ctx context.Context, jobID string) error {
 	return err
 }
 
+func (r *remote) Pause(ctx context.Context, jobID string) (batch.Job, error) {
+	return r.PauseJob(ctx, jobID)
+}
+
+func (r *remote) Resume(ctx context.Context, jobID string) (batch.Job, error) {
+	return r.ResumeJob(ctx, jobID)
+}
+
 func (r *remote) Cancel(ctx context.Context, jobID string) (batch.Job, error) {
 	return r.CancelJob(ctx, jobID)
 }

@@ -14,10 +14,11 @@ func (a *app) resumeCommand() *cobra.Command {
 	var o jobFiles
 	cmd := &cobra.Command{
 		Use:   "resume [JOB] [flags]",
-		Short: "Go on with a job that was interrupted, or with all of them",
+		Short: "Go on with a job that was interrupted or paused, or with all that were interrupted",
 		Long: `Go on with a job that was interrupted: by Ctrl-C, a crash or a power cut. What
 may have been sent before is looked for on the chain first, so that no row is
-executed twice. Without JOB all unfinished jobs go on.
+executed twice. Without JOB all unfinished jobs go on, but for those that are
+paused: they go on only when they are named.
 
 Opening a store goes on with all of its jobs that were sending; JOB says which
 one is waited for. Jobs of a gateway go on by themselves; here resume starts
@@ -56,8 +57,7 @@ func (a *app) resume(ctx context.Context, args []string, o jobFiles) (err error)
 		return err
 	}
 	if len(jobs) == 0 {
-		a.note("nothing to resume: all jobs are done")
-		return nil
+		return a.nothingToResume(ctx, s)
 	}
 	if err := a.start(ctx, s, jobs...); err != nil {
 		return err
@@ -79,6 +79,21 @@ func (a *app) resume(ctx context.Context, args []string, o jobFiles) (err error)
 		}
 	}
 	return worst
+}
+
+// nothingToResume says so, and names the jobs that wait to be named.
+func (a *app) nothingToResume(ctx context.Context, r jobReader) error {
+	paused, err := r.Jobs(ctx, batch.JobFilter{State: batch.JobPaused, Limit: maxListed})
+	if err != nil {
+		return err
+	}
+	if len(paused) == 0 {
+		a.note("nothing to resume: all jobs are done")
+	}
+	for _, job := range paused {
+		a.note("job %s is paused; go on with: %s", job.ID, a.again("resume", job.ID))
+	}
+	return nil
 }
 
 // checkResume finds out without a node whether there is anything to do.

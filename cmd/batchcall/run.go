@@ -182,6 +182,7 @@ func (a *app) begin(ctx context.Context, s service, spec batch.Spec, in *input) 
 	if !created {
 		switch {
 		case job.State == batch.JobInvalid:
+		case job.State == batch.JobPaused: // said below, when the rows are known to be the same
 		case job.State.Final():
 			a.note("this was run before as job %s, which is %s; --new makes another job", job.ID, job.State)
 		default:
@@ -200,6 +201,10 @@ func (a *app) begin(ctx context.Context, s service, spec batch.Spec, in *input) 
 	if job.InputSHA256 != sum {
 		_, err := s.Cancel(ctx, job.ID)
 		return job, errors.Join(fmt.Errorf("%s changed while it was read, nothing was sent: run it again", in.name), err)
+	}
+	if job.State == batch.JobPaused {
+		return job, exitWith(jobCode(job), "this was begun before as job %s; %w\ngo on with: %s\ngive it up: %s", job.ID, pausedBecause(job.Reason),
+			a.again("resume", job.ID), a.again("cancel", job.ID))
 	}
 	if created && !job.State.Final() {
 		a.note("job %s: %s", job.ID, counted64(job.Rows, "row"))

@@ -44,6 +44,7 @@ type service interface {
 	Load(ctx context.Context, jobID string, in *input, loaded func(n int64)) (batch.Job, error)
 	// Run begins to send, and returns at once.
 	Run(ctx context.Context, jobID string) error
+	Resume(ctx context.Context, jobID string) (batch.Job, error)
 	Cancel(ctx context.Context, jobID string) (batch.Job, error)
 	// Deploy begins a deployment and gives its job.
 	Deploy(ctx context.Context, spec batch.Spec, args json.RawMessage) (jobID string, err error)
@@ -128,6 +129,6 @@ func (s *storeReader) Progress(ctx context.Context, jobID string) (batch.Progres
 }
 
 func progressOf(job batch.Job) batch.Progress {
-	return batch.Progress{JobID: job.ID, State: job.State, Rows: job.Rows, Counts: job.Counts, Reason: job.Reason,
+	return batch.Progress{JobID: job.ID, State: job.State, Rows: job.Rows, Counts: job.Counts, Reason: job.Reason, StoppedBy: job.StoppedBy,
 		InFlight: int(job.Counts.Submitted)}
 }

@@ -34,7 +34,7 @@ type Config struct {
 	// Attempts is how often a request that can be repeated safely is tried
 	// before its error is given back; 0 is 5, 1 never repeats. Such requests are
 	// all reads, calls (which are reads), creating a job or a transaction with an
-	// idempotency key, sending the rows of a job, starting and canceling it,
+	// idempotency key, sending the rows of a job, starting, pausing, resuming and canceling it,
 	// cordoning and uncordoning nodes. They are repeated when no answer came, and after 429, 502, 503 and 504.
 	Attempts int
 	// Backoff is the pause before the second attempt; 0 is 200 ms. It doubles

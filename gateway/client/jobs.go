@@ -114,6 +114,23 @@ func (c *Client) StartJob(ctx context.Context, jobID string) (batch.Job, error) 
 	return job, err
 }
 
+// PauseJob makes the gateway sign nothing new of a job until ResumeJob, and returns at
+// once; what was signed before is settled. A paused job is left as it is; see
+// IsConflict for one that is not running.
+func (c *Client) PauseJob(ctx context.Context, jobID string) (batch.Job, error) {
+	var job batch.Job
+	_, err := c.doJSON(ctx, request{method: http.MethodPost, path: jobPath(jobID, "pause"), repeat: true}, &job)
+	return job, err
+}
+
+// ResumeJob goes on with a paused job, and returns at once. A running job is left as
+// it is; see IsConflict for any other.
+func (c *Client) ResumeJob(ctx context.Context, jobID string) (batch.Job, error) {
+	var job batch.Job
+	_, err := c.doJSON(ctx, request{method: http.MethodPost, path: jobPath(jobID, "resume"), repeat: true}, &job)
+	return job, err
+}
+
 // CancelJob stops sending new rows of a job, and returns at once; what is in
 // flight is settled by the gateway.
 func (c *Client) CancelJob(ctx context.Context, jobID string) (batch.Job, error) {

@@ -36,3 +36,23 @@ func (s *Store) Cancel(ctx context.Context, jobID string) (Job, error) {
 	}
 	return s.Job(ctx, jobID)
 }
+
+// Pause is Engine.Pause for a store that no engine works with: nothing new of the job
+// is signed, by whatever engine opens the store next, until it is resumed. What is in
+// flight is settled by that engine.
+// The errors are those of Engine.Pause, and ErrStoreInUse while an engine, of this
+// process or another, has the store.
+func (s *Store) Pause(ctx context.Context, jobID string) (Job, error) {
+	if err := s.own(ctx); err != nil {
+		return Job{}, fmt.Errorf("pause job %s: %w", jobID, err)
+	}
+	defer s.disown()
+	rec, err := jobByID(ctx, s.read, jobID)
+	if err != nil {
+		return Job{}, err
+	}
+	if _, _, err := s.moveJob(rec.seq, jobMove{event: eventPause, at: time.Now()}); err != nil {
+		return rec.Job, fmt.Errorf("pause job %s: %w", jobID, err)
+	}
+	return s.Job(ctx, jobID)
+}

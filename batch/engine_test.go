@@ -153,20 +153,22 @@ func (b *bench) verify(job Job) {
 	b.checkCounts(job.ID)
 }
 
-// checkCounts compares the counts of the job with the states of its items.
+// checkCounts compares the counts of the job with the states of its items, at one moment.
 func (b *bench) checkCounts(id string) {
 	b.t.Helper()
-	job, err := b.store.Job(context.Background(), id)
-	require.NoError(b.t, err)
-	items, err := b.store.Items(context.Background(), id, ItemFilter{Limit: 1 << 20})
-	require.NoError(b.t, err)
-	require.EqualValues(b.t, job.Rows, len(items))
-	var counts Counts
-	for i, it := range items {
-		require.EqualValues(b.t, i+1, it.Row)
-		*counts.of(it.State)++
-	}
-	require.Equal(b.t, counts, job.Counts)
+	require.NoError(b.t, b.store.Snapshot(context.Background(), id, func(s *Snapshot) error {
+		var counts Counts
+		var row int64
+		err := s.Items(context.Background(), func(it TimedItem) error {
+			row++
+			require.Equal(b.t, row, it.Row)
+			*counts.of(it.State)++
+			return nil
+		})
+		require.Equal(b.t, s.Job().Rows, row)
+		require.Equal(b.t, counts, s.Job().Counts)
+		return err
+	}))
 }
 
 func TestJobConfirmsEveryRowOnce(t *testing.T) {

@@ -133,6 +133,14 @@ func (c *checker) item(row rows.Row) (newItem, *RowFault) {
 	return it, nil
 }
 
+// method is what a row calls that was found to be good.
+func (c *checker) method(row rows.Row) *contracts.Method {
+	if row.Fn == "" {
+		return c.fn.method
+	}
+	return c.others[row.Fn].method
+}
+
 func (c *checker) function(fn string) (*binding, *RowFault) {
 	if c.deploys {
 		return nil, &RowFault{Column: "_fn", Reason: "a deployment calls the constructor only: leave the column out"}

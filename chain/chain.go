@@ -192,3 +192,16 @@ type Signer interface {
 	// Sign is deterministic: the same intent and terms give the same bytes.
 	Sign(intent Intent, terms Terms) (SignedTx, error)
 }
+
+// TxReader reads transactions that were signed elsewhere, for one target. It is
+// safe for concurrent use, and its results share the memory of raw.
+type TxReader interface {
+	// ReadTx reads the bytes of a transaction and takes only what a Signer of the
+	// target makes of an intent without value: all else is KindInvalid, and what is
+	// for another chain or group KindWrongChain. The hash is computed, the signature
+	// is not verified, and From is zero.
+	ReadTx(raw []byte) (Intent, SignedTx, error)
+	// VerifyTx is ReadTx with From, the account that signed, which costs about as
+	// much as signing.
+	VerifyTx(raw []byte) (Intent, SignedTx, error)
+}

@@ -191,26 +191,35 @@ func (c *CSV) makeRow() (Row, error) {
 		return Row{}, &Fault{Row: c.row, Line: c.begin, Reason: fmt.Sprintf("has %s, but the header has %s",
 			count(len(cells), "cell"), count(len(c.columns), "column"))}
 	}
-	row := Row{Number: c.row, Line: c.begin, Cells: make([]Cell, 0, len(cells))}
+	for i, what := range c.roles {
+		if what == roleID && roundedNumber(cells[i]) {
+			return Row{}, &Fault{Row: c.row, Line: c.starts[i], Column: c.columns[i],
+				Reason: fmt.Sprintf("%q is how a spreadsheet writes a number that it has rounded: make the column text there, and take the values from their source", cells[i])}
+		}
+	}
+	row := textRow(c.columns, c.roles, cells)
+	row.Number, row.Line = c.row, c.begin
+	var err error
+	row.Source, err = json.Marshal(cells)
+	return row, err
+}
+
+// textRow gives each cell to what its column means.
+func textRow(columns []string, roles []role, cells []string) Row {
+	row := Row{Cells: make([]Cell, 0, len(cells))}
 	for i, cell := range cells {
-		switch c.roles[i] {
+		switch roles[i] {
 		case roleID:
-			if roundedNumber(cell) {
-				return Row{}, &Fault{Row: c.row, Line: c.starts[i], Column: c.columns[i],
-					Reason: fmt.Sprintf("%q is how a spreadsheet writes a number that it has rounded: make the column text there, and take the values from their source", cell)}
-			}
 			row.ID = cell
 		case roleTo:
 			row.To = cell
 		case roleFn:
 			row.Fn = cell
 		case roleCell:
-			row.Cells = append(row.Cells, Cell{Column: c.columns[i], Value: cell})
+			row.Cells = append(row.Cells, Cell{Column: columns[i], Value: cell})
 		}
 	}
-	var err error
-	row.Source, err = json.Marshal(cells)
-	return row, err
+	return row
 }
 
 func count(n int, what string) string {

@@ -23,6 +23,14 @@ type Row struct {
 	Fn     string          // reserved column _fn
 	Cells  []Cell          // all columns that are not reserved, in order; positional JSON arrays have Column ""
 	Source json.RawMessage // the row as it came: an array of all cell texts (CSV, Parquet), or the JSON value
+	Signed *Signed         // the transaction of the row, in a file of transactions that were signed elsewhere; else nil
+}
+
+// Signed is a signed transaction as a file has it. Nothing of it is checked.
+type Signed struct {
+	Tx    []byte   // the bytes that are sent
+	Hash  [32]byte // what the file says its hash is
+	Nonce string   // what the file says its nonce is
 }
 
 // Fault says what is wrong with a row, or with the whole input when Row is 0.

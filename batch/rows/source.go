@@ -60,6 +60,26 @@ func newSource(r io.Reader) (*source, error) {
 	return s, nil
 }
 
+// Unpacked is the bytes of an input of which another package knows the content:
+// packed with gzip or zstd or not, which is seen from its first bytes.
+type Unpacked struct{ source *source }
+
+// NewUnpacked looks at the first bytes of r, which it never closes. The error is
+// one of r.
+func NewUnpacked(r io.Reader) (*Unpacked, error) {
+	src, err := newSource(r)
+	return &Unpacked{src}, err
+}
+
+// Read gives the next bytes. What is wrong with the packing is a *Fault.
+func (u *Unpacked) Read(p []byte) (int, error) { return u.source.Read(p) }
+
+// SHA256 is the hash of the bytes that were read of the input, as they came.
+func (u *Unpacked) SHA256() [32]byte { return u.source.hashed.sum() }
+
+// Size is how many bytes came out of the packing so far; 0 without one.
+func (u *Unpacked) Size() int64 { return u.source.out }
+
 // Read gives the bytes of the rows.
 func (s *source) Read(p []byte) (int, error) {
 	if s.plain == nil {

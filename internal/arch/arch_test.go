@@ -41,6 +41,7 @@ var mayImport = map[string][]string{
 	"batch/rows":         {"internal/exactjson"},
 	"batch/reconcile":    {"chain", "contracts", "batch"},
 	"batch/report":       {"internal/chart", "batch"},
+	"batch/offline":      {"chain", "batch", "batch/rows"},
 	"gateway":            {"chain", "contracts", "batch", "batch/report", "batch/rows", "batch/reconcile", "internal/exactjson"},
 	"gateway/client":     {"chain", "batch", "batch/report", "batch/rows", "batch/reconcile"},
 	"gateway/uploads":    {},

@@ -9,6 +9,7 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 
 	"github.com/bcosgate/bcosgate/batch/rows"
+	"github.com/bcosgate/bcosgate/chain"
 	"github.com/bcosgate/bcosgate/contracts"
 )
 
@@ -30,6 +31,7 @@ type checker struct {
 	fn      *binding
 	others  map[string]*binding // by what _fn says
 	values  []any               // of the current row
+	signed  chain.TxReader      // rows are signed transactions; nil when they are not
 }
 
 // binding is a method and where its arguments are in a row.
@@ -129,6 +131,9 @@ func (c *checker) item(row rows.Row) (newItem, *RowFault) {
 	}
 	if len(it.input) > maxInput {
 		return it, &RowFault{Reason: fmt.Sprintf("makes a transaction of %d bytes, more than %d", len(it.input), maxInput)}
+	}
+	if c.signed != nil {
+		return signedItem(c.signed, it, row.Signed)
 	}
 	return it, nil
 }

@@ -43,6 +43,7 @@ type Target struct {
 	Chain          Chain
 	Accounts       map[string]chain.Signer // by configured name
 	DefaultAccount string                  // key of Accounts; "" is the only one, if there is one
+	TxReader       chain.TxReader          // reads transactions that were signed elsewhere; nil: no jobs of such
 	Limits         Limits
 }
 

@@ -60,6 +60,7 @@ type standing struct {
 	canceling   bool       // nothing new may be sent
 	nonceUsed   bool       // the chain said that the nonce of the last attempt is used
 	refused     chain.Kind // the chain refused the last attempt for good, after it may have been taken before
+	given       bool       // the bytes were signed elsewhere: others may have sent them, and there will be no new ones
 
 	misses   int // answers in a row that told nothing: the length of the next pause
 	lookups  int // receipts asked for in vain since the last send
@@ -109,7 +110,7 @@ func begin(attempts int, canceling bool) (standing, step) {
 
 // signed is the standing after a new attempt was stored.
 func (s standing) signed() standing {
-	return standing{canceling: s.canceling, patience: patienceAfterBreak, misses: s.misses}
+	return standing{canceling: s.canceling, given: s.given, patience: patienceAfterBreak, misses: s.misses}
 }
 
 // cancel is the step instead of next once nothing new may be sent.
@@ -151,11 +152,14 @@ func decide(s standing, a answer) (standing, step) {
 func decideSend(s standing, a answer) (standing, step) {
 	refused := a.kind == chain.KindInvalid || a.kind == chain.KindDenied || a.kind == chain.KindUnsupported
 	switch {
-	case refused && !s.exposed && a.sent == chain.SentNo:
+	case refused && !s.exposed && !s.given && a.sent == chain.SentNo:
 		// These bytes, and only these, were judged, and no node will take them.
 		return s, step{do: actSettle, state: ItemRejected}
 	case refused:
 		s.refused = a.kind
+		if a.sent == chain.SentNo && !s.exposed {
+			return s, step{do: actLook} // perhaps somebody else has sent them, when they were good
+		}
 	case a.sent == chain.SentNo && s.free:
 		// Nothing was even signed.
 		s.misses++
@@ -202,6 +206,9 @@ func decideReceipt(s standing, a answer) (standing, step) {
 	}
 	s.lookups++
 	switch {
+	case s.refused != "" && !s.exposed:
+		// No node takes bytes that nobody has sent.
+		return s, step{do: actSettle, state: ItemRejected}
 	case s.limitPassed:
 		return s, step{do: actProve}
 	case s.canceling, s.nonceUsed, s.refused != "":
@@ -225,6 +232,8 @@ func decideProof(s standing, a answer) (standing, step) {
 			return s, step{do: actSettle, state: ItemRejected}
 		case s.canceling:
 			return s, step{do: actSettle, state: ItemCanceled}
+		case s.given:
+			return s, step{do: actSettle, state: ItemRejected}
 		}
 		return s, step{do: actSend}
 	case chain.KindExists:

@@ -41,6 +41,7 @@ func (r *run) carry(it *itemRun, permit bool) {
 		}
 	}()
 	it.s, it.next = begin(len(it.attempts), r.canceled.Load())
+	it.s.given = r.rec.Spec.Signed != nil
 	for {
 		if !r.await(it) {
 			if permit {
@@ -199,18 +200,11 @@ func (r *run) sign(it *itemRun) error {
 	if err != nil {
 		return err
 	}
-	var nonce string
-	if len(it.attempts) > 0 {
-		nonce = it.last().nonce // one item, one nonce, for ever
-	} else {
-		nonce = r.signer.Nonce(itemRef(r.rec.nonceRef, it.row))
-	}
-	terms := chain.Terms{Nonce: nonce, BlockLimit: head.Number + r.e.cfg.BlockLimitAhead}
-	tx, err := r.signTerms(it, terms)
+	tx, err := r.maker.attempt(r.e.hard, it, head.Number)
 	if err != nil {
 		return err
 	}
-	a := attempt{number: len(it.attempts) + 1, hash: tx.Hash, nonce: nonce, limit: terms.BlockLimit, created: time.Now()}
+	a := attempt{number: len(it.attempts) + 1, hash: tx.Hash, nonce: tx.Terms.Nonce, limit: tx.Terms.BlockLimit, created: time.Now()}
 	err = r.commits.commit(write{job: r.rec.seq, item: itemID(r.rec.seq, it.row), from: it.state, to: ItemSubmitted, attempt: &a, settled: &r.marked})
 	if err != nil {
 		r.halt(fmt.Sprintf("row %d: the attempt cannot be saved: %v", it.row, err))
@@ -221,6 +215,9 @@ func (r *run) sign(it *itemRun) error {
 	it.attempts, it.state, it.tx, it.noted = append(it.attempts, a), ItemSubmitted, tx, ""
 	it.s = it.s.signed()
 	r.trace(it, "attempt stored")
+	if head.Number >= a.limit { // only given ones can be that old
+		return &chain.Error{Kind: chain.KindExpired, Sent: chain.SentNo, Op: "send", Msg: fmt.Sprintf("its block limit %d has passed, the chain is at block %d", a.limit, head.Number)}
+	}
 	return nil
 }
 
@@ -228,7 +225,7 @@ func (r *run) sign(it *itemRun) error {
 // the run halts: other bytes could land beside the ones that were sent.
 func (r *run) signAgain(it *itemRun) error {
 	a := it.last()
-	tx, err := r.signTerms(it, chain.Terms{Nonce: a.nonce, BlockLimit: a.limit})
+	tx, err := r.maker.again(r.e.hard, it)
 	if err != nil {
 		return err
 	}
@@ -239,20 +236,6 @@ func (r *run) signAgain(it *itemRun) error {
 	}
 	it.tx = tx
 	return nil
-}
-
-func (r *run) signTerms(it *itemRun, terms chain.Terms) (chain.SignedTx, error) {
-	intent := chain.Intent{To: it.recipient, Input: it.input}
-	if it.recipient == nil {
-		intent.ABI = r.rec.abi
-	}
-	select { // signing is pure work: more at a time than cores only delays the answers
-	case r.e.signing <- struct{}{}:
-	case <-r.e.hard.Done():
-		return chain.SignedTx{}, r.e.hard.Err()
-	}
-	defer func() { <-r.e.signing }()
-	return r.signer.Sign(intent, terms)
 }
 
 // look asks for the receipts of all attempts, the newest first.
@@ -372,7 +355,13 @@ func (r *run) settle(it *itemRun, state ItemState) {
 			o.kind = string(chain.KindNonceUsed)
 			o.text = "another transaction has used this item's nonce (was the idempotency key used with another store?); " + it.proof
 		} else if it.s.refused != "" {
-			o.kind, o.text = string(it.s.refused), it.text+"; "+it.proof
+			o.kind = string(it.s.refused)
+			if it.proof != "" {
+				o.text += "; " + it.proof
+			}
+		} else if it.s.given && it.proof != "" {
+			o.kind = string(chain.KindExpired)
+			o.text = fmt.Sprintf("it was not included before its block limit %d: plan the row again; %s", it.last().limit, it.proof)
 		}
 	case ItemCanceled:
 		o.text = "canceled before it was sent"

@@ -82,6 +82,7 @@ type Spec struct {
 	Deploy         bool            `json:"deploy,omitempty"`         // the item deploys Contract or Bytecode; rows hold constructor arguments
 	Bytecode       string          `json:"bytecode,omitempty"`       // hex creation code, 0x optional; "" takes the built-in's
 	Rate           float64         `json:"rate,omitempty"`           // transactions a second; 0 is the target's limit
+	Signed         *SignedSpec     `json:"signed,omitempty"`         // the rows are transactions that were signed elsewhere; nil signs here
 	InFlight       int             `json:"inFlight,omitempty"`       // most transactions in flight; 0 is the target's limit
 }
 

@@ -109,6 +109,16 @@ func (e *Engine) loadRows(ctx context.Context, rec record, r rows.Reader) (loade
 	if f != nil {
 		fault(*f)
 	}
+	if rec.Spec.Signed != nil {
+		reader, err := e.verifier(rec)
+		if err != nil {
+			return l, err
+		}
+		if check != nil {
+			check.signed = reader
+		}
+		r = &signedRows{Reader: r, reader: reader, spec: *rec.Spec.Signed, workers: e.cfg.Workers}
+	}
 	store := newItemWriter(e.Store, rec.seq)
 	defer store.stop()
 

@@ -22,10 +22,11 @@ const (
 )
 
 // normalize fills in what the configuration decides, and checks all that can be
-// checked without asking the chain. Specs are compared in this form.
-func (e *Engine) normalize(spec Spec) (Spec, *target, chain.Signer, error) {
-	refuse := func(field, format string, args ...any) (Spec, *target, chain.Signer, error) {
-		return Spec{}, nil, nil, &SpecError{Field: field, Reason: fmt.Sprintf(format, args...)}
+// checked without asking the chain. Specs are compared in this form. address is
+// that of the account that signs.
+func (e *Engine) normalize(spec Spec) (_ Spec, _ *target, address common.Address, _ error) {
+	refuse := func(field, format string, args ...any) (Spec, *target, common.Address, error) {
+		return Spec{}, nil, address, &SpecError{Field: field, Reason: fmt.Sprintf(format, args...)}
 	}
 	switch spec.Kind {
 	case "":
@@ -47,15 +48,23 @@ func (e *Engine) normalize(spec Spec) (Spec, *target, chain.Signer, error) {
 	if t == nil {
 		return refuse("target", "%q is not configured; there is %s", spec.Target, e.targetNames())
 	}
-	if spec.Account == "" {
+	if spec.Signed != nil {
+		if err := normalizeSigned(spec, t); err != nil {
+			return Spec{}, nil, common.Address{}, err
+		}
+	} else if spec.Account == "" {
 		spec.Account = t.DefaultAccount
 	}
 	signer, ok := t.Accounts[spec.Account]
 	switch {
+	case spec.Signed != nil:
+		address = spec.Signed.Signer
 	case spec.Account == "":
 		return refuse("account", "target %q has no default account: name one of %s", spec.Target, names(t.Accounts))
 	case !ok:
 		return refuse("account", "%q is not configured for target %q; there is %s", spec.Account, spec.Target, names(t.Accounts))
+	default:
+		address = signer.Address()
 	}
 	if spec.Rate < 0 {
 		return refuse("rate", "is negative; 0 is the target's limit")
@@ -73,16 +82,21 @@ func (e *Engine) normalize(spec Spec) (Spec, *target, chain.Signer, error) {
 			spec.ABI = nil
 		}
 	}
-	return spec, t, signer, nil
+	return spec, t, address, nil
 }
 
 // plan asks the chain what is needed and makes the record of a new job.
-func (e *Engine) plan(ctx context.Context, spec Spec, t *target, signer chain.Signer) (record, error) {
+func (e *Engine) plan(ctx context.Context, spec Spec, t *target, signer common.Address) (record, error) {
 	id, err := t.Chain.Identity(ctx)
 	if err != nil {
 		return record{}, fmt.Errorf("ask target %s which chain it is: %w", spec.Target, err)
 	}
-	r := record{genesis: id.Genesis, Job: Job{Spec: spec, Signer: signer.Address(), State: JobLoading}}
+	r := record{genesis: id.Genesis, Job: Job{Spec: spec, Signer: signer, State: JobLoading}}
+	if spec.Signed != nil {
+		if err := checkSigned(ctx, spec.Signed, t, id); err != nil {
+			return record{}, err
+		}
+	}
 	if spec.Deploy {
 		_, abi, err := deployment(spec)
 		if err != nil {

@@ -41,8 +41,9 @@ type run struct {
 	e       *Engine
 	rec     record
 	commits *committer
-	target  *target // nil when it is not configured any more
-	signer  chain.Signer
+	target  *target      // nil when it is not configured any more
+	signer  chain.Signer // nil when the items are signed already
+	maker   maker
 	abi     *contracts.ABI // for the reasons of reverts; nil knows the usual ones
 	log     *slog.Logger
 
@@ -111,7 +112,12 @@ func newRun(e *Engine, rec record) *run {
 	}
 	r.slots = make(chan struct{}, r.target.Limits.InFlight+mostUnknown)
 	r.signer = r.target.Accounts[rec.Spec.Account]
+	r.maker = signing{r}
 	switch {
+	case rec.Spec.Signed != nil && r.target.TxReader == nil:
+		r.halt(fmt.Sprintf("target %q cannot read transactions any more that were signed elsewhere", rec.Spec.Target))
+	case rec.Spec.Signed != nil:
+		r.maker = given{r.target.TxReader, rec.Signer}
 	case r.signer == nil:
 		r.halt(fmt.Sprintf("account %q is not configured for target %q any more", rec.Spec.Account, rec.Spec.Target))
 	case r.signer.Address() != rec.Signer:

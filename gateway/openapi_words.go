@@ -43,6 +43,12 @@ func words() map[string]string {
 		"Spec.bytecode":       "Creation code in hex, where it was given",
 		"Spec.rate":           "Most transactions a second; 0 is the limit of the target",
 		"Spec.inFlight":       "Most transactions in flight; 0 is the limit of the target",
+		"Spec.signed":         "The rows are transactions that were signed elsewhere; left out where the gateway signs",
+
+		"SignedSpec.plan":       "Names what was planned and signed, as the first line of the file does",
+		"SignedSpec.signer":     "Address of the account that has signed every row",
+		"SignedSpec.genesis":    "Hash of block 0 of the chain that they are for",
+		"SignedSpec.blockLimit": "The last block that may have one of them",
 
 		"Counts.queued":    "Nothing signed yet",
 		"Counts.submitted": "An attempt is stored and may have been sent",

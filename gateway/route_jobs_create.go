@@ -24,6 +24,7 @@ type NewJob struct {
 	InFlight       int               `json:"inFlight,omitempty" minimum:"0" doc:"Most transactions in flight; 0 is the limit of the target"`
 	Name           string            `json:"name,omitempty" maxLength:"200" doc:"Free text for people"`
 	IdempotencyKey string            `json:"idempotencyKey,omitempty" maxLength:"200" doc:"The same key gives the same job, so that a request may be repeated; the header Idempotency-Key says the same"`
+	Signed         *batch.SignedSpec `json:"signed,omitempty" doc:"The rows are transactions that were signed elsewhere, in a file of batchcall sign, which is streamed with PUT /v1/jobs/{id}/rows as application/x-ndjson; account and rows are left out then"`
 	Rows           []json.RawMessage `json:"rows,omitempty" doc:"The rows: objects with argument names, or arrays in argument order. Reserved names: _id, _to, _fn. Left out: stream them with PUT /v1/jobs/{id}/rows"`
 	Start          *bool             `json:"start,omitempty" default:"true" doc:"Begin to send when the rows are stored; false waits for POST /v1/jobs/{id}/start. Only with rows"`
 }
@@ -69,6 +70,9 @@ func (g *Gateway) createJob(ctx context.Context, in *createJobInput) (*createJob
 	if b.Rows == nil && !start {
 		return nil, badMember("start", "only goes with rows: give start=false to PUT /v1/jobs/{id}/rows instead")
 	}
+	if b.Rows != nil && b.Signed != nil {
+		return nil, badMember("rows", "does not go with signed: stream the file with PUT /v1/jobs/{id}/rows")
+	}
 	key, err := idempotencyKey(b.IdempotencyKey, in.IdempotencyKey)
 	if err != nil {
 		return nil, err
@@ -83,7 +87,7 @@ func (g *Gateway) createJob(ctx context.Context, in *createJobInput) (*createJob
 	}
 	job, created, err := g.cfg.Engine.Create(ctx, batch.Spec{
 		Kind: batch.KindBatch, Name: b.Name, IdempotencyKey: key, Target: b.Target, Account: b.Account,
-		Contract: b.Contract, To: to, Function: b.Function, ABI: abi, Rate: b.Rate, InFlight: b.InFlight,
+		Contract: b.Contract, To: to, Function: b.Function, ABI: abi, Rate: b.Rate, InFlight: b.InFlight, Signed: b.Signed,
 	})
 	if err != nil {
 		return nil, err

@@ -14,6 +14,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/bcosgate/bcosgate/batch"
+	"github.com/bcosgate/bcosgate/batch/offline"
 	"github.com/bcosgate/bcosgate/batch/rows"
 )
 
@@ -64,7 +65,8 @@ func (g *Gateway) loadRows(ctx context.Context, in *loadRowsInput) (*getJobOutpu
 	if err != nil {
 		return nil, err
 	}
-	if _, err := g.cfg.Engine.Job(ctx, in.ID); err != nil {
+	known, err := g.cfg.Engine.Job(ctx, in.ID)
+	if err != nil {
 		return nil, err // before the first byte is read
 	}
 	body := in.body
@@ -73,7 +75,7 @@ func (g *Gateway) loadRows(ctx context.Context, in *loadRowsInput) (*getJobOutpu
 	}
 	var job batch.Job
 	load := func(r io.Reader) error {
-		reader, err := g.openRows(format, r, options)
+		reader, err := g.openRows(known.Spec, format, r, options)
 		if err == nil {
 			job, err = g.loadAndRun(ctx, in.ID, reader, in.Start)
 		}
@@ -94,12 +96,30 @@ func (g *Gateway) loadRows(ctx context.Context, in *loadRowsInput) (*getJobOutpu
 }
 
 // openRows reads rows in a known format, within the limit.
-func (g *Gateway) openRows(format rows.Format, r io.Reader, options rows.CSVOptions) (rows.Reader, error) {
-	reader, err := rows.New(format, r, options)
+func (g *Gateway) openRows(spec batch.Spec, format rows.Format, r io.Reader, options rows.CSVOptions) (rows.Reader, error) {
+	var reader rows.Reader
+	var err error
+	if spec.Signed != nil {
+		reader, err = signedRows(format, r)
+	} else {
+		reader, err = rows.New(format, r, options)
+	}
 	if packed, ok := reader.(unpacker); err == nil && ok && g.cfg.RowsLimit > 0 {
 		reader = &limitedRows{Reader: reader, unpacked: packed.Unpacked, limit: g.cfg.RowsLimit}
 	}
 	return reader, err
+}
+
+// signedRows reads a file of signed transactions.
+func signedRows(format rows.Format, r io.Reader) (rows.Reader, error) {
+	if format != rows.FormatNDJSON {
+		return nil, newProblem(http.StatusUnsupportedMediaType, "unsupported_media_type", "the job is for signed transactions: send the file of batchcall sign as application/x-ndjson")
+	}
+	reader, err := offline.NewReader(r)
+	if err != nil {
+		return nil, err
+	}
+	return reader, nil
 }
 
 // unpacker is a reader that may give many times the bytes that it takes.

@@ -190,7 +190,7 @@ func (g *Gateway) loadUpload(ctx context.Context, in *loadUploadInput) (*getJobO
 			return nil, g.about(err, in.ID)
 		}
 		err = g.cfg.Uploads.Read(ctx, key, func(f *os.File) error {
-			job, err = g.loadFile(ctx, in, f, rows.CSVOptions{Comma: comma, Encoding: in.Encoding})
+			job, err = g.loadFile(ctx, job.Spec, in, f, rows.CSVOptions{Comma: comma, Encoding: in.Encoding})
 			return err
 		})
 		_, refused := errors.AsType[*batch.InvalidRowsError](err)
@@ -206,7 +206,7 @@ func (g *Gateway) loadUpload(ctx context.Context, in *loadUploadInput) (*getJobO
 	return &getJobOutput{Body: g.withProgress(ctx, job)}, nil
 }
 
-func (g *Gateway) loadFile(ctx context.Context, in *loadUploadInput, f *os.File, options rows.CSVOptions) (batch.Job, error) {
+func (g *Gateway) loadFile(ctx context.Context, spec batch.Spec, in *loadUploadInput, f *os.File, options rows.CSVOptions) (batch.Job, error) {
 	format := rows.Format(in.Format)
 	if format == "" {
 		var err error
@@ -217,7 +217,7 @@ func (g *Gateway) loadFile(ctx context.Context, in *loadUploadInput, f *os.File,
 			return batch.Job{}, err
 		}
 	}
-	reader, err := g.openRows(format, f, options)
+	reader, err := g.openRows(spec, format, f, options)
 	if err != nil {
 		return batch.Job{}, err
 	}

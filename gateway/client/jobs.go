@@ -29,6 +29,7 @@ type JobRequest struct {
 	ABI            json.RawMessage   `json:"abi,omitempty"`            // JSON ABI when Contract is not known
 	Rate           float64           `json:"rate,omitempty"`           // transactions a second; 0 is the target's limit
 	InFlight       int               `json:"inFlight,omitempty"`       // most transactions in flight; 0 is the target's limit
+	Signed         *batch.SignedSpec `json:"signed,omitempty"`         // the rows are a file of signed transactions, sent by PutRows or UploadRows
 	Rows           []json.RawMessage `json:"rows,omitempty"`           // objects or arrays; nil when PutRows will send them
 	Start          *bool             `json:"start,omitempty"`          // only with Rows; nil is true: begin to send when they are stored
 }

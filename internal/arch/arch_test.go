@@ -42,7 +42,7 @@ var mayImport = map[string][]string{
 	"batch/reconcile":    {"chain", "contracts", "batch"},
 	"batch/report":       {"internal/chart", "batch"},
 	"batch/offline":      {"chain", "batch", "batch/rows"},
-	"gateway":            {"chain", "contracts", "batch", "batch/report", "batch/rows", "batch/reconcile", "internal/exactjson"},
+	"gateway":            {"chain", "contracts", "batch", "batch/offline", "batch/report", "batch/rows", "batch/reconcile", "internal/exactjson"},
 	"gateway/client":     {"chain", "batch", "batch/report", "batch/rows", "batch/reconcile"},
 	"gateway/uploads":    {},
 	"certs":              {},

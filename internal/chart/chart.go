@@ -82,20 +82,23 @@ type Bar struct {
 // Bars draws a bar below the other, in their order.
 func Bars(title string, bars []Bar) template.HTML {
 	const row, names = 22.0, 200.0
-	most := 0.0
-	for _, bar := range bars {
+	most, room := 0.0, 0.0
+	texts := make([]string, len(bars))
+	for i, bar := range bars {
 		most = max(most, bar.Value)
+		texts[i] = cmp.Or(bar.Text, number(bar.Value))
+		room = max(room, 20+6.5*float64(len([]rune(texts[i]))))
 	}
 	var b strings.Builder
 	open(&b, title, top+row*float64(len(bars))+8)
 	for i, bar := range bars {
 		y, length := top+row*float64(i), 0.0
 		if most > 0 {
-			length = (width - names - 90) * max(0, bar.Value) / most
+			length = max(0, width-names-room) * max(0, bar.Value) / most
 		}
 		fmt.Fprintf(&b, `<text class="tick" x="%.1f" y="%.1f" text-anchor="end">%s</text>`, names-8, y+13, html.EscapeString(bar.Name))
 		fmt.Fprintf(&b, `<rect x="%.1f" y="%.1f" width="%.1f" height="%.1f" fill="%s"/>`, names, y+2, length, row-7, html.EscapeString(cmp.Or(bar.Colour, palette[0])))
-		fmt.Fprintf(&b, `<text class="tick" x="%.1f" y="%.1f">%s</text>`, names+length+6, y+13, html.EscapeString(cmp.Or(bar.Text, number(bar.Value))))
+		fmt.Fprintf(&b, `<text class="tick" x="%.1f" y="%.1f">%s</text>`, names+length+6, y+13, html.EscapeString(texts[i]))
 	}
 	b.WriteString("</svg>")
 	return template.HTML(b.String()) // all texts are escaped above

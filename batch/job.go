@@ -81,6 +81,7 @@ type Spec struct {
 	ABI            json.RawMessage `json:"abi,omitempty"`            // JSON ABI when Contract is not known
 	Deploy         bool            `json:"deploy,omitempty"`         // the item deploys Contract or Bytecode; rows hold constructor arguments
 	Bytecode       string          `json:"bytecode,omitempty"`       // hex creation code, 0x optional; "" takes the built-in's
+	Event          string          `json:"event,omitempty"`          // "Saved(bytes32,address)", which the contract must emit in every confirmed row: looked for when the job is reconciled
 	Rate           float64         `json:"rate,omitempty"`           // transactions a second; 0 is the target's limit
 	Signed         *SignedSpec     `json:"signed,omitempty"`         // the rows are transactions that were signed elsewhere; nil signs here
 	InFlight       int             `json:"inFlight,omitempty"`       // most transactions in flight; 0 is the target's limit

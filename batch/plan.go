@@ -72,6 +72,11 @@ func (e *Engine) normalize(spec Spec) (_ Spec, _ *target, address common.Address
 	if spec.InFlight < 0 {
 		return refuse("inFlight", "is negative; 0 is the target's limit")
 	}
+	if spec.Event != "" {
+		if _, err := contracts.EventTopic(spec.Event); err != nil {
+			return refuse("event", "%v", err)
+		}
+	}
 	if len(spec.ABI) > 0 {
 		var compact bytes.Buffer
 		if err := json.Compact(&compact, spec.ABI); err != nil {

@@ -3,6 +3,9 @@ package contracts
 import (
 	"fmt"
 	"strings"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/crypto"
 )
 
 // maxSignature is far above any real signature and keeps parsing cheap.
@@ -25,6 +28,17 @@ func MethodFromSignature(sig string) (*Method, error) {
 		return nil, fmt.Errorf("function signature %q: %w", cut(sig), err)
 	}
 	return m, nil
+}
+
+// EventTopic is the first topic of the logs of an event that is written as people
+// write it: "Saved(bytes32,address)" or "event Saved(bytes32 indexed digest, address owner)".
+func EventTopic(sig string) (common.Hash, error) {
+	// Events have the form of functions, but for two words of Solidity.
+	m, err := MethodFromSignature(strings.ReplaceAll(strings.TrimPrefix(strings.TrimSpace(sig), "event "), " indexed", ""))
+	if err != nil {
+		return common.Hash{}, fmt.Errorf("event: %w", err)
+	}
+	return crypto.Keccak256Hash([]byte(m.Signature())), nil
 }
 
 type signatureParser struct {

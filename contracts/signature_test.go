@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/ethereum/go-ethereum/crypto"
+	"github.com/ethereum/go-ethereum/common"
 	"github.com/stretchr/testify/require"
 )
 
@@ -86,6 +87,18 @@ func TestMethodFromSignatureSaysWhere(t *testing.T) {
 		require.ErrorContains(t, err, want, cut(sig))
 		require.Less(t, len(err.Error()), 600)
 	}
+}
+
+func TestEventTopic(t *testing.T) {
+	t.Parallel()
+	want := common.HexToHash("0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef") // ERC-20
+	for _, sig := range []string{"Transfer(address,address,uint256)", " event Transfer(address indexed from, address indexed to, uint value)"} {
+		topic, err := EventTopic(sig)
+		require.NoError(t, err)
+		require.Equal(t, want, topic)
+	}
+	_, err := EventTopic("event Transfer(")
+	require.Error(t, err)
 }
 
 // FuzzMethodFromSignature holds that no text breaks the parser, and that what

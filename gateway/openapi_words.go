@@ -41,6 +41,7 @@ func words() map[string]string {
 		"Spec.abi":            "ABI of the contract, where it was given",
 		"Spec.deploy":         "The transaction deploys a contract",
 		"Spec.bytecode":       "Creation code in hex, where it was given",
+		"Spec.event":          "The event that the contract must emit in every confirmed row",
 		"Spec.rate":           "Most transactions a second; 0 is the limit of the target",
 		"Spec.inFlight":       "Most transactions in flight; 0 is the limit of the target",
 		"Spec.signed":         "The rows are transactions that were signed elsewhere; left out where the gateway signs",

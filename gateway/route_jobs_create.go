@@ -21,6 +21,7 @@ type NewJob struct {
 	Function       string            `json:"function" minLength:"1" maxLength:"1000" doc:"Name or signature of the function" example:"save(bytes32,string)"`
 	ABI            json.RawMessage   `json:"abi,omitempty" doc:"ABI of the contract when its name is not known: a JSON array, or a string that holds one"`
 	Rate           float64           `json:"rate,omitempty" minimum:"0" doc:"Most transactions a second; 0 is the limit of the target"`
+	Event          string            `json:"event,omitempty" maxLength:"1000" doc:"An event that the contract must emit in every confirmed row, for example Saved(bytes32,address,string): looked for when the job is reconciled or audited"`
 	InFlight       int               `json:"inFlight,omitempty" minimum:"0" doc:"Most transactions in flight; 0 is the limit of the target"`
 	Name           string            `json:"name,omitempty" maxLength:"200" doc:"Free text for people"`
 	IdempotencyKey string            `json:"idempotencyKey,omitempty" maxLength:"200" doc:"The same key gives the same job, so that a request may be repeated; the header Idempotency-Key says the same"`
@@ -87,7 +88,7 @@ func (g *Gateway) createJob(ctx context.Context, in *createJobInput) (*createJob
 	}
 	job, created, err := g.cfg.Engine.Create(ctx, batch.Spec{
 		Kind: batch.KindBatch, Name: b.Name, IdempotencyKey: key, Target: b.Target, Account: b.Account,
-		Contract: b.Contract, To: to, Function: b.Function, ABI: abi, Rate: b.Rate, InFlight: b.InFlight, Signed: b.Signed,
+		Contract: b.Contract, To: to, Function: b.Function, ABI: abi, Event: b.Event, Rate: b.Rate, InFlight: b.InFlight, Signed: b.Signed,
 	})
 	if err != nil {
 		return nil, err

@@ -1,15 +1,14 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
-	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
-	"github.com/ethereum/go-ethereum/crypto"
 	"golang.org/x/time/rate"
 
 	"github.com/bcosgate/bcosgate/batch"
@@ -53,7 +52,7 @@ type Options struct {
 	Nodes     int     // how many nodes are asked for each transaction and block; 0 is DefaultNodes, or all there are
 	From, To  uint64  // blocks that are searched for unknown transactions; 0 is the first and the last block of the job
 	MaxBlocks uint64  // most blocks that are searched; 0 is DefaultMaxBlocks
-	Event     string  // an event as "Saved(bytes32,address)" that the contract must have emitted in each confirmed row; "" expects none
+	Event     string  // an event as "Saved(bytes32,address)" that the contract must have emitted in each confirmed row; "" is that of the job's Spec, if it has one
 	Rate      float64 // rows and blocks a second; 0 is no limit
 	Listed    int     // most mismatches that are kept in the Result, all are counted; 0 is DefaultListed
 }
@@ -216,14 +215,11 @@ func (a *audit) setOptions() error {
 	if o.Nodes > there {
 		return &chain.Error{Kind: chain.KindUnavailable, Sent: chain.SentNo, Op: "reconcile", Msg: fmt.Sprintf("%d nodes are to be asked, and the target has %d", o.Nodes, there)}
 	}
-	if o.Event != "" {
-		// Events have the form of functions, but for two words of Solidity.
-		form := strings.ReplaceAll(strings.TrimPrefix(strings.TrimSpace(o.Event), "event "), " indexed", "")
-		event, err := contracts.MethodFromSignature(form)
+	if o.Event = cmp.Or(o.Event, a.job.Spec.Event); o.Event != "" {
+		topic, err := contracts.EventTopic(o.Event)
 		if err != nil {
 			return &OptionError{"event", err.Error()}
 		}
-		topic := crypto.Keccak256Hash([]byte(event.Signature()))
 		a.event = &topic
 	}
 	if o.MaxBlocks == 0 {

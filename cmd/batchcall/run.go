@@ -19,6 +19,7 @@ type runOptions struct {
 	callee   calleeOptions
 	rate     float64
 	inFlight int
+	event    string
 	name     string
 	key      string
 	anew     bool
@@ -66,6 +67,7 @@ An interrupt (Ctrl-C) settles what is in flight and prints how to go on. With
 	o.callee.addTo(f)
 	f.Float64Var(&o.rate, "rate", 0, "most transactions a second (default: the target's limit)")
 	f.IntVar(&o.inFlight, "in-flight", 0, "most transactions in flight (default: the target's limit)")
+	f.StringVar(&o.event, "event", "", "`event` that the contract must emit in every confirmed row, as 'Saved(bytes32,address)': batchcall reconcile and a gateway's audit look for it")
 	f.StringVar(&o.name, "name", "", "free `text` to find the job by")
 	o.files.addTo(f, "FILE.failed.csv beside the input, unless it is there already")
 	f.StringVar(&o.key, "idempotency-key", "", "`key` that finds the job again, instead of one made of what is called and the file")
@@ -126,7 +128,7 @@ func (a *app) run(ctx context.Context, o runOptions) (err error) {
 	}
 	spec := batch.Spec{
 		Kind: batch.KindBatch, Name: o.name, IdempotencyKey: o.key, Target: target, Account: s.Account(),
-		Contract: o.callee.contract, To: to, Function: o.callee.function, ABI: abi, Rate: o.rate, InFlight: o.inFlight,
+		Contract: o.callee.contract, To: to, Function: o.callee.function, ABI: abi, Event: o.event, Rate: o.rate, InFlight: o.inFlight,
 	}
 	if spec.IdempotencyKey == "" {
 		if spec.IdempotencyKey, err = a.runKey(ctx, s, o, spec, in); err != nil {

@@ -28,6 +28,7 @@ type JobRequest struct {
 	Function       string            `json:"function"`                 // "save" or "save(bytes32,string)"
 	ABI            json.RawMessage   `json:"abi,omitempty"`            // JSON ABI when Contract is not known
 	Rate           float64           `json:"rate,omitempty"`           // transactions a second; 0 is the target's limit
+	Event          string            `json:"event,omitempty"`          // "Saved(bytes32,address)", which the contract must emit in every confirmed row
 	InFlight       int               `json:"inFlight,omitempty"`       // most transactions in flight; 0 is the target's limit
 	Signed         *batch.SignedSpec `json:"signed,omitempty"`         // the rows are a file of signed transactions, sent by PutRows or UploadRows
 	Rows           []json.RawMessage `json:"rows,omitempty"`           // objects or arrays; nil when PutRows will send them

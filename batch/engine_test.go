@@ -78,14 +78,20 @@ func (b *bench) start() {
 	require.NoError(b.t, b.engine.Start(context.Background()))
 }
 
-// stop ends the engine in the hard way: nothing in flight is waited for.
+// halt ends the engine in the hard way: nothing in flight is waited for. The store
+// can still be read.
+func (b *bench) halt() {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	require.NoError(b.t, b.engine.Stop(ctx))
+}
+
+// stop halts the engine and closes the store.
 func (b *bench) stop() {
 	if b.engine == nil {
 		return
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	require.NoError(b.t, b.engine.Stop(ctx))
+	b.halt()
 	require.NoError(b.t, b.store.Close())
 	b.engine = nil
 }

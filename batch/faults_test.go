@@ -355,27 +355,26 @@ func TestAJobCanBeResumedWhileTheTargetIsDown(t *testing.T) {
 func TestRestartsInTheMiddleLoseAndDoubleNothing(t *testing.T) {
 	t.Parallel()
 	eachStore(t, func(t *testing.T, location string) {
-		eachStore(t, func(t *testing.T, location string) {
-			b := newBenchAt(t, location)
-			b.chain.latency = 3 * time.Millisecond
-			rnd := rand.New(rand.NewSource(3))
-			b.chain.fault = func(int, fakeTx) fault {
-				return []fault{faultNone, faultNone, faultNone, faultLostAnswer, faultLostBefore, faultPending}[rnd.Intn(6)]
-			}
-			id := b.run(saveSpec(), 3000).ID
-			for i := range 6 {
-				settled := int64(400 * (i + 1))
-				b.settles(id, func(p Progress) bool {
-					return p.Rows-p.Counts.Queued >= settled || p.State.Final()
-				})
-				b.restart() // what is in flight is abandoned
-				b.checkCounts(id)
-			}
-			b.chain.with(func(c *fakeChain) { c.fault = nil })
-			job := b.wait(id)
-			require.EqualValues(t, 3000, job.Counts.Confirmed)
-			b.verify(job)
-		})
+		b := newBenchAt(t, location)
+		b.chain.latency = 3 * time.Millisecond
+		rnd := rand.New(rand.NewSource(3))
+		b.chain.fault = func(int, fakeTx) fault {
+			return []fault{faultNone, faultNone, faultNone, faultLostAnswer, faultLostBefore, faultPending}[rnd.Intn(6)]
+		}
+		id := b.run(saveSpec(), 3000).ID
+		for i := range 6 {
+			settled := int64(400 * (i + 1))
+			b.settles(id, func(p Progress) bool {
+				return p.Rows-p.Counts.Queued >= settled || p.State.Final()
+			})
+			b.halt() // what is in flight is abandoned
+			b.checkCounts(id)
+			b.restart()
+		}
+		b.chain.with(func(c *fakeChain) { c.fault = nil })
+		job := b.wait(id)
+		require.EqualValues(t, 3000, job.Counts.Confirmed)
+		b.verify(job)
 	})
 }
 

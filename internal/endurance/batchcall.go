@@ -64,10 +64,10 @@ type jobView struct {
 	ID     string
 	State  string
 	Spec   struct{ Kind string }
-	Counts struct{ Confirmed int }
+	Counts struct{ Confirmed, Submitted, Unknown int }
 }
 
-// job is the job with rows that the store has; without one its state is "".
+// job is the newest job with rows that the store has; without one its state is "".
 func (b *batchcall) job(ctx context.Context) (jobView, error) {
 	text, err := output(ctx, b.dir, b.program, "get", "-o", "json")
 	if err != nil {

@@ -38,6 +38,8 @@ func run(ctx context.Context, args []string) error {
 	switch args[0] {
 	case "torture":
 		return tortureCommand(ctx, args[1:])
+	case "million":
+		return millionCommand(ctx, args[1:])
 	default:
 		return fmt.Errorf("what is %q? torture or million", args[0])
 	}
@@ -69,6 +71,32 @@ func tortureCommand(ctx context.Context, args []string) error {
 		}
 		_, err = runTorture(ctx, cfg)
 		return err
+	})
+}
+
+func millionCommand(ctx context.Context, args []string) error {
+	f := flag.NewFlagSet("million", flag.ContinueOnError)
+	cfg := millionConfig{root: ".", out: os.Stdout, told: os.Stderr}
+	f.IntVar(&cfg.rows, "rows", 1_000_000, "rows of the large job")
+	f.IntVar(&cfg.smallRows, "small", 10_000, "rows of the small jobs that it is compared with")
+	f.IntVar(&cfg.smallJobs, "jobs", 3, "small jobs before it, and as many after it")
+	where := f.String("dir", "", "folder that everything is left in (default: a new one, removed when all is well)")
+	if err := f.Parse(args); err != nil {
+		return err
+	}
+	if cfg.smallJobs < 1 || cfg.smallRows < 1 || cfg.rows < 2*cfg.smallRows {
+		return errors.New("a small job is needed, of at most half as many rows")
+	}
+	return inFolder(*where, func(dir string) (err error) {
+		cfg.dir = dir
+		if cfg.bin, err = buildPrograms(ctx, cfg.root, dir); err != nil {
+			return err
+		}
+		measured, err := runMillion(ctx, cfg)
+		if err != nil {
+			return err
+		}
+		return measured.judge(cfg.out)
 	})
 }
 

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // buildPrograms builds the programs of the repository in root into a folder below
@@ -32,11 +33,13 @@ func buildPrograms(ctx context.Context, root, dir string, flags ...string) (stri
 
 // process is a running program.
 type process struct {
-	cmd    *exec.Cmd
-	out    bytes.Buffer // to be read after ended
-	errs   bytes.Buffer
-	ended  chan struct{} // closed when it has ended
-	result error
+	cmd   *exec.Cmd
+	out   bytes.Buffer // to be read after ended
+	errs  bytes.Buffer
+	ended chan struct{} // closed when it has ended
+	// To be read after ended.
+	result   error
+	finished time.Time
 }
 
 // start starts a program in the folder dir. The end of ctx kills it.
@@ -50,6 +53,7 @@ func start(ctx context.Context, dir, program string, args ...string) (*process, 
 	go func() {
 		defer close(p.ended)
 		p.result = p.cmd.Wait()
+		p.finished = time.Now()
 	}()
 	return p, nil
 }

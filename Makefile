@@ -10,11 +10,10 @@ FUZZTIME ?= 20s
 CHAOS_TIME ?= 60s
 COUNT   ?= 6
 TRANSACTIONS ?= 1000000
-ROWS    ?= 100000
 SEED    ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test race lint chaos torture bench bench-node fuzz cover contracts contracts-check clean
+.PHONY: help demo build test race lint chaos torture million bench bench-node fuzz cover contracts contracts-check clean
 
 help: ## list the targets
 	@while IFS= read -r line; do case "$$line" in \
@@ -42,7 +41,10 @@ chaos: ## kill, stall and cut off nodes at random for CHAOS_TIME (60s) under rea
 	BCOSGATE_CHAOS_TIME=$(CHAOS_TIME) $(GO) test -count=1 -v -run 'TestChaos|TestSlowNode' ./internal/e2e
 
 torture: ## ROWS (100000) rows under 55 kills of the engine, 22 of nodes and lost answers; SEED=… again; Linux only
-	@$(GO) run ./internal/endurance torture -rows $(ROWS) -seed $(SEED)
+	@$(GO) run ./internal/endurance torture -rows $(or $(ROWS),100000) -seed $(SEED)
+
+million: ## ROWS (1000000) rows against 10,000: memory, time for a row, resume; some ten minutes, Linux only
+	@$(GO) run ./internal/endurance million -rows $(or $(ROWS),1000000)
 
 bench: ## measure encode+hash+sign, frames, the store's group commit, items a second end to end, and a devnode
 	@echo "some minutes; the raw results are written to bench.txt"

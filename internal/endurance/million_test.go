@@ -14,11 +14,10 @@ import (
 // What make million does, with few rows: it is not the place to hold bounds.
 func TestALargeJobIsMeasuredAgainstSmallOnes(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	bin, err := buildPrograms(t.Context(), "../..", dir)
+	bin, err := programs()
 	require.NoError(t, err)
 	var out, told bytes.Buffer
-	c, err := runMillion(t.Context(), millionConfig{root: "../..", bin: bin, dir: dir, rows: 4000, smallRows: 200, smallJobs: 1, out: &out, told: &told})
+	c, err := runMillion(t.Context(), millionConfig{root: "../..", bin: bin, dir: t.TempDir(), rows: 4000, smallRows: 200, smallJobs: 1, out: &out, told: &told})
 	require.NoError(t, err, "%s%s", &out, &told)
 	require.Equal(t, 4000, c.large.rows)
 	require.Equal(t, 200, c.small.rows)

@@ -4,13 +4,10 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/csv"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"runtime/debug"
-	"slices"
 	"strconv"
 	"testing"
 
@@ -22,11 +19,10 @@ import (
 // exactly once, as the chain, the report and the store say.
 func TestEveryRowOnceHoweverOftenEngineAndNodesAreKilled(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	bin, err := buildPrograms(t.Context(), "../..", dir, raceFlag()...)
+	bin, err := programs()
 	require.NoError(t, err)
 	var out, told bytes.Buffer
-	cfg := tortureConfig{root: "../..", bin: bin, dir: dir, rows: 400, kills: 14, nodes: 4, nodeKills: 5, drop: 5,
+	cfg := tortureConfig{root: "../..", bin: bin, dir: t.TempDir(), rows: 400, kills: 14, nodes: 4, nodeKills: 5, drop: 5,
 		seed: rand.Uint64(), out: &out, told: &told}
 	result, err := runTorture(t.Context(), cfg)
 	require.NoError(t, err, "%s%s", &out, &told)
@@ -34,15 +30,6 @@ func TestEveryRowOnceHoweverOftenEngineAndNodesAreKilled(t *testing.T) {
 	lines := bytes.Split(bytes.TrimSpace(out.Bytes()), []byte("\n"))
 	require.Equal(t, "rows=400 confirmed=400 lost=0 duplicates=0 kills=19", string(lines[len(lines)-1]))
 	t.Logf("%s", &out)
-}
-
-// raceFlag builds the programs as the test is built.
-func raceFlag() []string {
-	info, _ := debug.ReadBuildInfo()
-	if slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"}) {
-		return []string{"-race"}
-	}
-	return nil
 }
 
 func TestARowIsReadBackFromItsTransaction(t *testing.T) {
@@ -157,12 +144,5 @@ func TestMomentsReachTheirNumberInEveryPhase(t *testing.T) {
 		}
 		require.Greater(t, count[sending], c.kills/3)
 		require.Equal(t, moments, engineMoments(rand.New(rand.NewPCG(1, 2)), c.rows, c.kills), "the same seed gives the same moments")
-	}
-}
-
-func TestWrongArgumentsAreRefused(t *testing.T) {
-	t.Parallel()
-	for _, args := range [][]string{{}, {"fly"}, {"torture", "-rows", "100"}, {"torture", "-kills", "9"}, {"torture", "-nodes", "3"}, {"torture", "-no"}} {
-		require.Error(t, run(context.Background(), args), "%q", args)
 	}
 }

@@ -109,7 +109,6 @@ func (c Config) Validate() error {
 type target struct {
 	Target
 	window  *window
-	rate    *rate.Limiter // rate.Inf is no limit
 	lookups chan struct{} // a place for each question about receipts that may be open
 	stats   counters
 }
@@ -129,8 +128,7 @@ func newTarget(t Target) *target {
 	}
 	return &target{
 		Target:  t,
-		window:  newWindow(t.Limits.InFlight),
-		rate:    newLimiter(t.Limits.Rate, t.Limits.Burst),
+		window:  newWindow(t.Limits.InFlight, newLimiter(t.Limits.Rate, t.Limits.Burst)),
 		lookups: make(chan struct{}, mostLookups),
 	}
 }

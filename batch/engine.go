@@ -195,8 +195,8 @@ func (e *Engine) begin() (release func(), err error) {
 // in state loading. With an idempotency key that the store knows it returns the
 // job of that key with created false; ErrConflict when that job's spec differs,
 // or when it was made for a chain that has been rebuilt under the target's name.
-// Rate and InFlight say how, not what: when only they differ, the job takes the
-// new ones, at once if it is running.
+// Rate, InFlight and Priority say how, not what: when only they differ, the job
+// takes the new ones, at once if it is running.
 // A spec that cannot work gives a *SpecError, a chain that cannot be asked a
 // *chain.Error.
 func (e *Engine) Create(ctx context.Context, spec Spec) (job Job, created bool, err error) {
@@ -245,11 +245,7 @@ func (e *Engine) Create(ctx context.Context, spec Spec) (job Job, created bool, 
 
 // again answers a request whose idempotency key the store knows.
 func (e *Engine) again(ctx context.Context, old record, spec Spec, t *target) (Job, bool, error) {
-	limited := old.Spec
-	limited.Rate, limited.InFlight = spec.Rate, spec.InFlight
-	a, errA := json.Marshal(limited)
-	b, errB := json.Marshal(spec)
-	if errA != nil || errB != nil || !bytes.Equal(a, b) {
+	if !sameSpec(old.Spec.withTermsOf(spec), spec) {
 		return Job{}, false, fmt.Errorf("the idempotency key %q belongs to job %s, whose spec is another: %w", spec.IdempotencyKey, old.ID, ErrConflict)
 	}
 	// Without an answer nobody can tell; the run itself asks again.
@@ -259,19 +255,31 @@ func (e *Engine) again(ctx context.Context, old record, spec Spec, t *target) (J
 		return Job{}, false, fmt.Errorf("the idempotency key %q belongs to job %s, which was made for another chain: target %q has been rebuilt since (its block 0 was %s and is %s now): %w",
 			spec.IdempotencyKey, old.ID, spec.Target, old.genesis, id.Genesis, ErrConflict)
 	}
-	if (old.Spec.Rate == spec.Rate && old.Spec.InFlight == spec.InFlight) || old.State.Final() {
+	if sameSpec(old.Spec, spec) || old.State.Final() {
 		return old.Job, false, nil
 	}
-	if err := e.Store.setSpec(old.seq, limited); err != nil {
+	if err := e.Store.setSpec(old.seq, spec); err != nil {
 		return Job{}, false, fmt.Errorf("change the limits of job %s: %w", old.ID, err)
 	}
-	old.Spec = limited
+	old.Spec = spec
 	e.mu.Lock()
 	if r := e.runs[old.ID]; r != nil {
-		r.limits.set(limited)
+		r.limits.set(spec)
 	}
 	e.mu.Unlock()
 	return old.Job, false, nil
+}
+
+// withTermsOf is s with what says how a job is sent, and not what, as other has it.
+func (s Spec) withTermsOf(other Spec) Spec {
+	s.Rate, s.InFlight, s.Priority = other.Rate, other.InFlight, other.Priority
+	return s
+}
+
+func sameSpec(a, b Spec) bool {
+	textA, errA := json.Marshal(a)
+	textB, errB := json.Marshal(b)
+	return errA == nil && errB == nil && bytes.Equal(textA, textB)
 }
 
 // Wait blocks until the job is final (nil), it is paused and what was in flight is

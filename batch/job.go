@@ -67,8 +67,8 @@ const (
 	KindTransaction JobKind = "transaction"
 )
 
-// Spec is what the user asks for. Once the job is created only Rate and
-// InFlight can change, by the same request with other ones.
+// Spec is what the user asks for. Once the job is created only Rate, InFlight and
+// Priority can change, by the same request with other ones.
 type Spec struct {
 	Kind           JobKind         `json:"kind"`
 	Name           string          `json:"name,omitempty"`           // free text for people
@@ -85,6 +85,7 @@ type Spec struct {
 	Rate           float64         `json:"rate,omitempty"`           // transactions a second; 0 is the target's limit
 	Signed         *SignedSpec     `json:"signed,omitempty"`         // the rows are transactions that were signed elsewhere; nil signs here
 	InFlight       int             `json:"inFlight,omitempty"`       // most transactions in flight; 0 is the target's limit
+	Priority       Priority        `json:"priority,omitempty"`       // "" is high for a transaction, else normal
 }
 
 // RowFault is one thing that is wrong with one row.

@@ -14,7 +14,8 @@ type jobLimits struct {
 	rate *rate.Limiter // rate.Inf is no limit
 
 	mu       sync.Mutex
-	most     int // transactions in flight; 0 is no limit
+	class    Priority // at the target's window
+	most     int      // transactions in flight; 0 is no limit
 	inFlight int
 	freed    broadcast // a place in flight, or the limits have changed
 	reset    broadcast // the limits have changed
@@ -31,10 +32,28 @@ func (l *jobLimits) set(spec Spec) {
 	l.rate.SetBurst(burstOf(spec.Rate))
 	l.rate.SetLimit(limitOf(spec.Rate))
 	l.mu.Lock()
-	l.most = spec.InFlight
+	l.most, l.class = spec.InFlight, spec.priority()
 	l.mu.Unlock()
 	l.freed.broadcast()
 	l.reset.broadcast()
+}
+
+func (l *jobLimits) priority() Priority {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.class
+}
+
+// tryAcquire is acquire that does not wait; it is false when it would have to.
+func (l *jobLimits) tryAcquire() bool {
+	if !l.take() {
+		return false
+	}
+	if l.rate.Allow() {
+		return true
+	}
+	l.release()
+	return false
 }
 
 // acquire waits until one more transaction may be sent, or for the end of ctx.

@@ -77,6 +77,9 @@ func (e *Engine) normalize(spec Spec) (_ Spec, _ *target, address common.Address
 			return refuse("event", "%v", err)
 		}
 	}
+	if spec.Priority = spec.priority(); spec.Priority.rank() < 0 {
+		return refuse("priority", "%q is not known; use %q, %q or %q", spec.Priority, PriorityLow, PriorityNormal, PriorityHigh)
+	}
 	if len(spec.ABI) > 0 {
 		var compact bytes.Buffer
 		if err := json.Compact(&compact, spec.ABI); err != nil {

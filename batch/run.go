@@ -47,8 +47,9 @@ type run struct {
 	abi     *contracts.ABI // for the reasons of reverts; nil knows the usual ones
 	log     *slog.Logger
 
-	limits *jobLimits
-	slots  chan struct{} // one for each open item
+	limits  *jobLimits
+	claimed Priority      // at the window, "" without a claim; only the feed touches it
+	slots   chan struct{} // one for each open item
 
 	living    context.Context // ends when nothing more is asked of the chain: the engine stops, or the job halts
 	endLiving context.CancelFunc
@@ -242,6 +243,7 @@ var errOtherChain = errors.New("the target is another chain than the job's")
 // feed takes up all items without an outcome, in row order. It is false when it
 // could not go to the end.
 func (r *run) feed() bool {
+	defer r.unclaim()
 	var attempted int64
 	err := r.read(func() (err error) {
 		attempted, err = r.e.Store.lastAttempted(r.e.hard, r.rec.seq)
@@ -290,6 +292,7 @@ func (r *run) read(f func() error) error {
 	return patiently(r.living, func() error {
 		err := f()
 		if isTransient(err) {
+			r.unclaim()
 			r.setWaiting("the store cannot be read: " + err.Error())
 		} else {
 			r.setWaiting("")
@@ -312,14 +315,12 @@ func (r *run) takeUp(t todo) bool {
 		r.pass(t.row)
 		return r.living.Err() == nil
 	}
-	select {
-	case r.slots <- struct{}{}:
-	case <-r.living.Done():
+	if !r.takeSlot() {
 		return false
 	}
 	permit := false
 	if len(t.attempts) == 0 {
-		if r.admit(r.fresh) != nil {
+		if r.admitNext() != nil {
 			<-r.slots
 			r.pass(t.row)
 			return r.living.Err() == nil
@@ -346,18 +347,46 @@ func (r *run) pass(row int64) {
 	}
 }
 
+// takeSlot waits for place for one more open item. It is false when the run ends.
+func (r *run) takeSlot() bool {
+	select {
+	case r.slots <- struct{}{}:
+		return true
+	default:
+	}
+	r.unclaim()
+	select {
+	case r.slots <- struct{}{}:
+		return true
+	case <-r.living.Done():
+		return false
+	}
+}
+
 // admit waits until one more transaction may be sent: the job's own limits
 // first, so that a slow job holds no place that others could use.
 func (r *run) admit(ctx context.Context) error {
 	if err := r.limits.acquire(ctx); err != nil {
 		return err
 	}
-	err := r.target.window.acquire(ctx)
-	if err == nil {
-		if err = r.target.rate.Wait(ctx); err != nil {
-			r.target.window.release()
+	return r.enter(ctx)
+}
+
+// admitNext is admit for the feed, which comes again at once.
+func (r *run) admitNext() error {
+	if !r.limits.tryAcquire() {
+		r.unclaim()
+		if err := r.limits.acquire(r.fresh); err != nil {
+			return err
 		}
 	}
+	r.claim()
+	return r.enter(r.fresh)
+}
+
+// enter waits for a permit of the target.
+func (r *run) enter(ctx context.Context) error {
+	err := r.target.window.acquire(ctx, r.limits.priority())
 	if err != nil {
 		r.limits.release()
 	}

@@ -33,6 +33,7 @@ func TestASpecThatCannotWorkNamesTheField(t *testing.T) {
 		{"rate", func(s *Spec) { s.Rate = -1 }, "rate", "negative"},
 		{"in flight", func(s *Spec) { s.InFlight = -1 }, "inFlight", "negative"},
 		{"broken event", func(s *Spec) { s.Event = "Saved(" }, "event", "signature"},
+		{"priority", func(s *Spec) { s.Priority = "urgent" }, "priority", `use "low", "normal" or "high"`},
 		{"long key", func(s *Spec) { s.IdempotencyKey = strings.Repeat("k", 300) }, "idempotencyKey", "200"},
 		{"broken ABI", func(s *Spec) { s.ABI = json.RawMessage(`[{]`) }, "abi", "JSON"},
 		{"foreign ABI", func(s *Spec) { s.ABI = json.RawMessage(`{"a":1}`) }, "abi", ""},

@@ -8,18 +8,23 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/bcosgate/bcosgate/chain"
 )
 
 // window hands out the permits to have a transaction in flight at one target,
-// first come, first served over all jobs. Its size follows pace. When the
-// target cannot be reached it lets one transaction through after each pause,
-// until one is answered: nobody else tries in vain meanwhile.
+// over all jobs: the higher priority first, first come, first served within one,
+// and not faster than the target's rate. Its size follows pace. When the target
+// cannot be reached it lets one transaction through after each pause, until one
+// is answered: nobody else tries in vain meanwhile.
 type window struct {
 	mu       sync.Mutex
 	pace     *pace
 	inFlight int
-	waiters  list.List // of chan struct{}, closed to hand a permit over
+	lines    [3]line // by rank
+	rate     *rate.Limiter
+	refill   *time.Timer // not nil: the rate has nothing left until it fires
 
 	down    string        // why the target is not reached, "" when it is
 	failed  time.Time     // last failure to reach it: failures of earlier sends are echoes of it
@@ -38,18 +43,36 @@ const (
 	askedMost = 5 * time.Second // the longest pause that a node can ask for
 )
 
-func newWindow(most int) *window { return &window{pace: newPace(most, time.Now())} }
+// line is who waits for a permit at one priority.
+type line struct {
+	waiters   list.List // of chan struct{}, closed to hand a permit over
+	claims    int       // jobs that take permits as fast as they get them
+	overtaken int       // permits that went to others while somebody waited here
+}
+
+// fairShare keeps lower priorities from waiting for ever: who was overtaken that
+// often is next. A busy line leaves about a sixteenth of the permits to each below.
+const fairShare = 15
+
+// newWindow makes a window of at most so many transactions; limit is the target's
+// rate, rate.Inf for none, and belongs to the window from then on.
+func newWindow(most int, limit *rate.Limiter) *window {
+	return &window{pace: newPace(most, time.Now()), rate: limit}
+}
 
 // acquire waits for a permit or the end of ctx.
-func (w *window) acquire(ctx context.Context) error {
+func (w *window) acquire(ctx context.Context, p Priority) error {
+	rank := p.rank()
 	w.mu.Lock()
-	if w.waiters.Len() == 0 && w.open() {
-		w.take()
+	if w.free(rank) {
+		w.take(rank)
 		w.mu.Unlock()
 		return nil
 	}
 	ready := make(chan struct{})
-	place := w.waiters.PushBack(ready)
+	waiters := &w.lines[rank].waiters
+	place := waiters.PushBack(ready)
+	w.admit()
 	w.mu.Unlock()
 
 	select {
@@ -63,7 +86,7 @@ func (w *window) acquire(ctx context.Context) error {
 			w.inFlight--
 			w.probing = false
 		default:
-			w.waiters.Remove(place)
+			waiters.Remove(place)
 		}
 		w.admit()
 		return ctx.Err()
@@ -82,8 +105,84 @@ func (w *window) open() bool {
 	}
 }
 
+// token takes one from the rate. Without one it comes back to those who wait as
+// soon as there is one. mu is held.
+func (w *window) token() bool {
+	now := time.Now()
+	switch {
+	case w.refill != nil:
+		return false
+	case w.rate.AllowN(now, 1):
+		return true
+	}
+	missing := (1 - w.rate.TokensAt(now)) / float64(w.rate.Limit())
+	w.refill = time.AfterFunc(time.Duration(missing*float64(time.Second)), func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.refill = nil
+		w.admit()
+	})
+	return false
+}
+
+// free reports whether who comes now need not wait, and then uses up the rate.
+// mu is held.
+func (w *window) free(rank int) bool {
+	for i := range w.lines {
+		l := &w.lines[i]
+		if i > rank && l.claims > 0 || l.waiters.Len() > 0 && (i >= rank || l.overtaken >= fairShare) {
+			return false
+		}
+	}
+	return w.open() && w.token()
+}
+
+// next is the rank of the line whose turn it is, -1 for nobody: nobody waits, or
+// a job of a higher priority is about to ask. mu is held.
+func (w *window) next() int {
+	for i := range w.lines {
+		if w.lines[i].waiters.Len() > 0 && w.lines[i].overtaken >= fairShare {
+			return i
+		}
+	}
+	for i := len(w.lines) - 1; i >= 0; i-- {
+		switch {
+		case w.lines[i].waiters.Len() > 0:
+			return i
+		case w.lines[i].claims > 0:
+			return -1
+		}
+	}
+	return -1
+}
+
+// claim says that a job takes permits as fast as it gets them, until unclaim: what
+// is free between two of its questions is not for lower priorities.
+func (w *window) claim(p Priority) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.lines[p.rank()].claims++
+}
+
+// unclaim takes the word of claim back: the job waits for something else, or has
+// nothing more to send.
+func (w *window) unclaim(p Priority) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.lines[p.rank()].claims--
+	w.admit()
+}
+
 // take counts a permit. mu is held.
-func (w *window) take() {
+func (w *window) take(rank int) {
+	for i := range w.lines {
+		switch l := &w.lines[i]; {
+		case i == rank:
+			l.overtaken = 0
+		case l.waiters.Len() > 0:
+			l.overtaken++
+		}
+	}
 	w.inFlight++
 	w.probing = w.down != ""
 	if w.inFlight >= w.pace.size {
@@ -91,11 +190,12 @@ func (w *window) take() {
 	}
 }
 
-// admit hands free permits to those who wait longest. mu is held.
+// admit hands free permits to those whose turn it is. mu is held.
 func (w *window) admit() {
-	for w.waiters.Len() > 0 && w.open() {
-		ready := w.waiters.Remove(w.waiters.Front()).(chan struct{})
-		w.take()
+	for rank := w.next(); rank >= 0 && w.open() && w.token(); rank = w.next() {
+		waiters := &w.lines[rank].waiters
+		ready := waiters.Remove(waiters.Front()).(chan struct{})
+		w.take(rank)
 		close(ready)
 	}
 }
@@ -174,13 +274,15 @@ func (w *window) pause(d time.Duration) {
 	})
 }
 
-// rest stops the timer of a pause; the next acquire finds the window open.
+// rest stops the timers; the next acquire finds the window open.
 func (w *window) rest() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.paused != nil {
-		w.paused.Stop()
-		w.paused = nil
+	for _, timer := range []**time.Timer{&w.paused, &w.refill} {
+		if *timer != nil {
+			(*timer).Stop()
+			*timer = nil
+		}
 	}
 }
 
@@ -196,5 +298,8 @@ func (w *window) look() (size, inFlight, waiting int, why string) {
 	case w.paused != nil:
 		why = "the target asked to wait"
 	}
-	return size, w.inFlight, w.waiters.Len(), why
+	for i := range w.lines {
+		waiting += w.lines[i].waiters.Len()
+	}
+	return size, w.inFlight, waiting, why
 }

@@ -17,13 +17,13 @@ var errNoNode = &chain.Error{Kind: chain.KindUnavailable, Sent: chain.SentNo, Ms
 func TestWindowBoundsWhatIsInFlight(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWindow(3)
+		w := newWindow(3, unlimited())
 		var mu sync.Mutex
 		now, most := 0, 0
 		var all sync.WaitGroup
 		for range 50 {
 			all.Go(func() {
-				require.NoError(t, w.acquire(t.Context()))
+				require.NoError(t, w.acquire(t.Context(), PriorityNormal))
 				mu.Lock()
 				now++
 				most = max(most, now)
@@ -46,13 +46,13 @@ func TestWindowBoundsWhatIsInFlight(t *testing.T) {
 func TestWindowIsFirstComeFirstServed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWindow(1)
-		require.NoError(t, w.acquire(t.Context()))
+		w := newWindow(1, unlimited())
+		require.NoError(t, w.acquire(t.Context(), PriorityNormal))
 		var order []int
 		var all sync.WaitGroup
 		for i := range 5 {
 			all.Go(func() {
-				require.NoError(t, w.acquire(t.Context()))
+				require.NoError(t, w.acquire(t.Context(), PriorityNormal))
 				order = append(order, i)
 				w.release()
 			})
@@ -67,20 +67,20 @@ func TestWindowIsFirstComeFirstServed(t *testing.T) {
 func TestWindowForgetsThoseWhoGaveUp(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWindow(1)
-		require.NoError(t, w.acquire(t.Context()))
+		w := newWindow(1, unlimited())
+		require.NoError(t, w.acquire(t.Context(), PriorityNormal))
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		require.ErrorIs(t, w.acquire(ctx), context.DeadlineExceeded)
+		require.ErrorIs(t, w.acquire(ctx, PriorityNormal), context.DeadlineExceeded)
 		w.release()
-		require.NoError(t, w.acquire(t.Context()), "the permit was not lost")
+		require.NoError(t, w.acquire(t.Context(), PriorityNormal), "the permit was not lost")
 	})
 }
 
 func TestWindowTriesOneAtATimeWhileTheTargetIsDown(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWindow(100)
+		w := newWindow(100, unlimited())
 		start := time.Now()
 		up := start.Add(time.Minute)
 		tries := 0
@@ -88,7 +88,7 @@ func TestWindowTriesOneAtATimeWhileTheTargetIsDown(t *testing.T) {
 		for range 100 {
 			all.Go(func() {
 				for {
-					require.NoError(t, w.acquire(t.Context()))
+					require.NoError(t, w.acquire(t.Context(), PriorityNormal))
 					began := time.Now()
 					if began.Before(up) {
 						tries++
@@ -112,8 +112,8 @@ func TestWindowTriesOneAtATimeWhileTheTargetIsDown(t *testing.T) {
 func TestWindowSaysWhyItIsClosed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWindow(100)
-		require.NoError(t, w.acquire(t.Context()))
+		w := newWindow(100, unlimited())
+		require.NoError(t, w.acquire(t.Context(), PriorityNormal))
 		w.answered(time.Now(), errNoNode)
 		size, _, _, why := w.look()
 		require.Equal(t, 1, size)
@@ -126,13 +126,13 @@ func TestWindowSaysWhyItIsClosed(t *testing.T) {
 func TestWindowWaitsAsLongAsTheNodeAsks(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWindow(100)
-		require.NoError(t, w.acquire(t.Context()))
+		w := newWindow(100, unlimited())
+		require.NoError(t, w.acquire(t.Context(), PriorityNormal))
 		began := time.Now()
 		w.answered(began, &chain.Error{Kind: chain.KindOverloaded, RetryAfter: 3 * time.Second})
 		_, _, _, why := w.look()
 		require.NotEmpty(t, why)
-		require.NoError(t, w.acquire(t.Context()))
+		require.NoError(t, w.acquire(t.Context(), PriorityNormal))
 		require.Equal(t, 3*time.Second, time.Since(began))
 	})
 }
@@ -140,8 +140,8 @@ func TestWindowWaitsAsLongAsTheNodeAsks(t *testing.T) {
 func TestWindowIsHalvedByTimeouts(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWindow(100)
-		require.NoError(t, w.acquire(t.Context()))
+		w := newWindow(100, unlimited())
+		require.NoError(t, w.acquire(t.Context(), PriorityNormal))
 		w.answered(time.Now(), &chain.Error{Kind: chain.KindTimeout})
 		size, _, _, _ := w.look()
 		require.Equal(t, 50, size)
@@ -153,7 +153,7 @@ func TestWindowIsHalvedByTimeouts(t *testing.T) {
 func TestWindowReachesTheChainsRateInTwoSeconds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWindow(DefaultInFlight)
+		w := newWindow(DefaultInFlight, unlimited())
 		ctx, cancel := context.WithCancel(t.Context())
 		var mu sync.Mutex
 		var pool []chan struct{}
@@ -171,7 +171,7 @@ func TestWindowReachesTheChainsRateInTwoSeconds(t *testing.T) {
 				mu.Unlock()
 			}
 		})
-		for w.acquire(ctx) == nil {
+		for w.acquire(ctx, PriorityNormal) == nil {
 			all.Go(func() {
 				began, ready := time.Now(), make(chan struct{})
 				mu.Lock()

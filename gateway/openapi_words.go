@@ -44,6 +44,7 @@ func words() map[string]string {
 		"Spec.event":          "The event that the contract must emit in every confirmed row",
 		"Spec.rate":           "Most transactions a second; 0 is the limit of the target",
 		"Spec.inFlight":       "Most transactions in flight; 0 is the limit of the target",
+		"Spec.priority":       "Which jobs of the target go first",
 		"Spec.signed":         "The rows are transactions that were signed elsewhere; left out where the gateway signs",
 
 		"SignedSpec.plan":       "Names what was planned and signed, as the first line of the file does",
@@ -175,5 +176,6 @@ func describe(schemas map[string]*huma.Schema) {
 		kinds[i] = string(k)
 	}
 	enum("Mismatch", "kind", kinds...)
+	enum("Spec", "priority", string(batch.PriorityLow), string(batch.PriorityNormal), string(batch.PriorityHigh))
 	enum("Spec", "kind", string(batch.KindBatch), string(batch.KindTransaction))
 }

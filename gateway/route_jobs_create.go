@@ -23,6 +23,7 @@ type NewJob struct {
 	Rate           float64           `json:"rate,omitempty" minimum:"0" doc:"Most transactions a second; 0 is the limit of the target"`
 	Event          string            `json:"event,omitempty" maxLength:"1000" doc:"An event that the contract must emit in every confirmed row, for example Saved(bytes32,address,string): looked for when the job is reconciled or audited"`
 	InFlight       int               `json:"inFlight,omitempty" minimum:"0" doc:"Most transactions in flight; 0 is the limit of the target"`
+	Priority       string            `json:"priority,omitempty" enum:"low,normal,high" default:"normal" doc:"Which jobs of the target go first; about one in sixteen transactions is left to each lower priority"`
 	Name           string            `json:"name,omitempty" maxLength:"200" doc:"Free text for people"`
 	IdempotencyKey string            `json:"idempotencyKey,omitempty" maxLength:"200" doc:"The same key gives the same job, so that a request may be repeated; the header Idempotency-Key says the same"`
 	Signed         *batch.SignedSpec `json:"signed,omitempty" doc:"The rows are transactions that were signed elsewhere, in a file of batchcall sign, which is streamed with PUT /v1/jobs/{id}/rows as application/x-ndjson; account and rows are left out then"`
@@ -54,7 +55,8 @@ func createJobRoute() route {
 			Summary: "Create a job",
 			Description: "Makes a job for one function of one contract. With rows they are checked and stored, and sending begins; " +
 				"one fault refuses all of them and nothing is sent. Without rows the job waits for PUT /v1/jobs/{id}/rows. " +
-				"A request with an idempotency key may be repeated: the answer is 200 with the job that is there already.",
+				"A request with an idempotency key may be repeated: the answer is 200 with the job that is there already. " +
+				"With another rate, inFlight or priority the job takes the new ones.",
 			Responses: map[string]*huma.Response{"200": {Description: "The job of this idempotency key was there already", Content: jsonOf("Job")}},
 		},
 		curl: `curl -X POST http://127.0.0.1:8080/v1/jobs -H 'Content-Type: application/json' \
@@ -89,6 +91,7 @@ func (g *Gateway) createJob(ctx context.Context, in *createJobInput) (*createJob
 	job, created, err := g.cfg.Engine.Create(ctx, batch.Spec{
 		Kind: batch.KindBatch, Name: b.Name, IdempotencyKey: key, Target: b.Target, Account: b.Account,
 		Contract: b.Contract, To: to, Function: b.Function, ABI: abi, Event: b.Event, Rate: b.Rate, InFlight: b.InFlight, Signed: b.Signed,
+		Priority: batch.Priority(b.Priority),
 	})
 	if err != nil {
 		return nil, err

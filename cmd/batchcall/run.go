@@ -15,15 +15,14 @@ import (
 
 // runOptions are the flags of batchcall run.
 type runOptions struct {
-	input    inputOptions
-	callee   calleeOptions
-	rate     float64
-	inFlight int
-	event    string
-	name     string
-	key      string
-	anew     bool
-	files    jobFiles
+	input  inputOptions
+	callee calleeOptions
+	terms  termsOptions
+	event  string
+	name   string
+	key    string
+	anew   bool
+	files  jobFiles
 }
 
 func (a *app) runCommand() *cobra.Command {
@@ -44,7 +43,12 @@ name for the row), _to (the contract of this row), _fn (the function of this row
 
 The same command run again finds the same job: one that was interrupted goes on,
 one that is done is only shown. Target, contract address, function, signer and
-the bytes of the file decide what is the same; --new asks for another job.
+the bytes of the file decide what is the same; --new asks for another job. With
+another --rate, --in-flight or --priority the job goes on with these.
+
+Where several jobs have work for one target (in a gateway, or after resume), those
+of higher priority go first; about one in sixteen transactions is left to each lower
+priority, so that none waits for ever.
 
 Rows that failed are written beside the input (rows.csv: rows.failed.csv) with
 the same columns: mend them and run that file.
@@ -65,8 +69,7 @@ An interrupt (Ctrl-C) settles what is in flight and prints how to go on. With
 	f.SortFlags = false
 	f.StringVarP(&o.input.file, "file", "f", "", "`file` with the rows, - for standard input")
 	o.callee.addTo(f)
-	f.Float64Var(&o.rate, "rate", 0, "most transactions a second (default: the target's limit)")
-	f.IntVar(&o.inFlight, "in-flight", 0, "most transactions in flight (default: the target's limit)")
+	o.terms.addTo(f)
 	f.StringVar(&o.event, "event", "", "`event` that the contract must emit in every confirmed row, as 'Saved(bytes32,address)': batchcall reconcile and a gateway's audit look for it")
 	f.StringVar(&o.name, "name", "", "free `text` to find the job by")
 	o.files.addTo(f, "FILE.failed.csv beside the input, unless it is there already")
@@ -82,14 +85,13 @@ func (o runOptions) check() error {
 	switch {
 	case o.input.file == "":
 		return usage("-f is missing: name the file with the rows, or - for standard input")
-	case o.rate < 0:
-		return usage("--rate %g: it cannot be negative", o.rate)
-	case o.inFlight < 0:
-		return usage("--in-flight %d: it cannot be negative", o.inFlight)
 	case o.anew && o.key != "":
 		return usage("--new does not go with --idempotency-key: the key says which job it is")
 	}
 	if err := o.callee.check("_to"); err != nil {
+		return err
+	}
+	if err := o.terms.check(); err != nil {
 		return err
 	}
 	return o.files.check()
@@ -128,8 +130,9 @@ func (a *app) run(ctx context.Context, o runOptions) (err error) {
 	}
 	spec := batch.Spec{
 		Kind: batch.KindBatch, Name: o.name, IdempotencyKey: o.key, Target: target, Account: s.Account(),
-		Contract: o.callee.contract, To: to, Function: o.callee.function, ABI: abi, Event: o.event, Rate: o.rate, InFlight: o.inFlight,
+		Contract: o.callee.contract, To: to, Function: o.callee.function, ABI: abi, Event: o.event,
 	}
+	o.terms.put(&spec)
 	if spec.IdempotencyKey == "" {
 		if spec.IdempotencyKey, err = a.runKey(ctx, s, o, spec, in); err != nil {
 			return err

@@ -31,6 +31,7 @@ type JobRequest struct {
 	Event          string            `json:"event,omitempty"`          // "Saved(bytes32,address)", which the contract must emit in every confirmed row
 	InFlight       int               `json:"inFlight,omitempty"`       // most transactions in flight; 0 is the target's limit
 	Signed         *batch.SignedSpec `json:"signed,omitempty"`         // the rows are a file of signed transactions, sent by PutRows or UploadRows
+	Priority       batch.Priority    `json:"priority,omitempty"`       // "" is normal
 	Rows           []json.RawMessage `json:"rows,omitempty"`           // objects or arrays; nil when PutRows will send them
 	Start          *bool             `json:"start,omitempty"`          // only with Rows; nil is true: begin to send when they are stored
 }

@@ -40,6 +40,10 @@ func isConstraint(err error) bool {
 // classOf is the class of an SQLSTATE.
 func classOf(e *pgconn.PgError) string { return e.Code[:min(2, len(e.Code))] }
 
+// StoreAway reports whether err is because the database is away for the moment, has
+// no place or met a conflict, so that the same may succeed later.
+func StoreAway(err error) bool { return isTransient(err) }
+
 // isTransient reports whether a database that is away, has no place or met a
 // conflict is to blame, so that another try may succeed. Only PostgreSQL has such
 // errors: SQLite waits by itself.

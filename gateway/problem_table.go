@@ -83,6 +83,8 @@ func sentinelProblem(err error) *Problem {
 		return p
 	case errors.Is(err, context.Canceled):
 		return newProblem(statusClientClosed, "client_closed_request", "the client closed the request").because(err)
+	case batch.StoreAway(err):
+		return newProblem(http.StatusServiceUnavailable, "store_unavailable", "the database of the gateway cannot be reached for the moment: ask again").because(err).later(time.Second)
 	}
 	return unexpected(err)
 }

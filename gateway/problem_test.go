@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/stretchr/testify/require"
 
 	"github.com/bcosgate/bcosgate/batch"
@@ -105,6 +106,7 @@ func TestErrorsOfTheEngineOnTheWire(t *testing.T) {
 		"rows":         {&batch.InvalidRowsError{JobID: "job1", Count: 3, Faults: []batch.RowFault{{Row: 1, Reason: "odd length"}}}, 422, "invalid_rows"},
 		"argument":     {&contracts.ArgError{Name: "digest", Reason: "odd length"}, 422, "invalid_arguments"},
 		"overload":     {&chain.Error{Kind: chain.KindOverloaded}, 429, "chain_overloaded"},
+		"database":     {&pgconn.PgError{Code: "57P03", Message: "secret: the database system is starting up"}, 503, "store_unavailable"},
 		"anything":     {errors.New("secret path /var/lib/x"), 500, "internal"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -27,7 +27,7 @@ type Chain struct {
 // scripts/build_chain.sh in root, the repository, does it: with the program devnode
 // (a file), or with one that is built now when it is "". It starts nothing.
 func Build(ctx context.Context, root, dir string, n int, devnode string) (*Chain, error) {
-	ports, err := freePorts(ctx, 2*n)
+	ports, err := FreePorts(ctx, 2*n)
 	if err != nil {
 		return nil, err
 	}
@@ -78,10 +78,10 @@ func (c *Chain) Stop() error {
 	return errors.Join(failed...)
 }
 
-// freePorts finds n neighbouring ports that were free a moment ago. They lie below
+// FreePorts finds n neighbouring ports that were free a moment ago. They lie below
 // those that Linux gives to outgoing connections, so that a node that was killed
 // finds its port free again.
-func freePorts(ctx context.Context, n int) (first int, err error) {
+func FreePorts(ctx context.Context, n int) (first int, err error) {
 	for range 100 {
 		first = 10000 + rand.IntN(20000)
 		if err = allFree(ctx, first, n); err == nil {

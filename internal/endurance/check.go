@@ -5,7 +5,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"strconv"
 
 	"github.com/bcosgate/bcosgate/batch"
@@ -162,5 +161,3 @@ func (b *batchcall) reconcile(ctx context.Context, jobID string, nodes int, foun
 	}
 	return nil
 }
-
-func (b *batchcall) file(name string) string { return filepath.Join(b.dir, name) }

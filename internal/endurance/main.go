@@ -53,10 +53,16 @@ func tortureCommand(ctx context.Context, args []string) error {
 	f.IntVar(&cfg.nodes, "nodes", 4, "nodes of the chain")
 	f.IntVar(&cfg.nodeKills, "node-kills", 22, "how often a node is killed")
 	f.Float64Var(&cfg.drop, "drop", 1, "so many of a hundred sends are executed and never answered")
+	f.StringVar(&cfg.store, "store", onSQLite, "sqlite: batchcall on a file; postgres: gateways that share a database")
+	f.IntVar(&cfg.gateways, "gateways", 3, "gateways on PostgreSQL")
+	f.IntVar(&cfg.restarts, "restarts", 3, "how often PostgreSQL is killed")
 	f.Uint64Var(&cfg.seed, "seed", 0, "draws all that is random; 0: another one each time")
 	where := f.String("dir", "", "folder that everything is left in (default: a new one, removed when all is well)")
 	if err := f.Parse(args); err != nil {
 		return err
+	}
+	if cfg.store != onSQLite && cfg.store != onPostgres {
+		return fmt.Errorf("-store %s: it is %s or %s", cfg.store, onSQLite, onPostgres)
 	}
 	if cfg.rows < 10*cfg.kills || cfg.kills < 10 || cfg.nodes < 4 {
 		return errors.New("at least 10 kills, 10 rows for each of them, and 4 nodes are needed")

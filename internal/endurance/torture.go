@@ -4,12 +4,11 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -26,6 +25,9 @@ type tortureConfig struct {
 	nodes     int
 	nodeKills int
 	drop      float64 // percent of the sends that are executed and never answered
+	store     string  // sqlite: the engine inside of batchcall; postgres: gateways that share a database
+	gateways  int     // on PostgreSQL
+	restarts  int     // how often PostgreSQL is killed
 	seed      uint64
 	out       io.Writer // what was found
 	told      io.Writer // how far it is
@@ -47,18 +49,37 @@ type torture struct {
 	input  rowSet
 	chain  *devnodes.Chain
 	nodes  *nodeKiller
-	engine *batchcall
+	engine subject
 	seen   *witness
 
 	mu    sync.Mutex
 	kills map[phase]int
 }
 
+// subject is what carries the job and is killed.
+type subject interface {
+	// open starts what goes on until close, and puts the contract on the chain.
+	open(ctx context.Context) error
+	// carry runs the job to its end and writes its report, while it is killed at each
+	// of the moments, and then so often while the report is written. struck is told
+	// of every kill.
+	carry(ctx context.Context, p *progress, moments []moment, reports int, struck func(phase)) error
+	// reader reads the store.
+	reader() *batchcall
+	close() error
+}
+
+// The stores.
+const (
+	onSQLite   = "sqlite"
+	onPostgres = "postgres"
+)
+
 // runTorture is an error when the promise was broken: then what differs is told. It
 // prints the result in any case in which it has come to one.
 func runTorture(ctx context.Context, cfg tortureConfig) (result tortureResult, err error) {
-	fmt.Fprintf(cfg.out, "seed=%d rows=%d nodes=%d engine kills=%d node kills=%d answers dropped=%g%%\n",
-		cfg.seed, cfg.rows, cfg.nodes, cfg.kills, cfg.nodeKills, cfg.drop)
+	fmt.Fprintf(cfg.out, "seed=%d store=%s rows=%d nodes=%d engine kills=%d node kills=%d answers dropped=%g%%\n",
+		cfg.seed, cfg.store, cfg.rows, cfg.nodes, cfg.kills, cfg.nodeKills, cfg.drop)
 	t := &torture{tortureConfig: cfg, input: newRowSet(cfg.rows, cfg.seed), kills: map[phase]int{}}
 	defer func() { err = errors.Join(err, t.close()) }()
 	if err := t.prepare(ctx); err != nil {
@@ -72,19 +93,22 @@ func runTorture(ctx context.Context, cfg tortureConfig) (result tortureResult, e
 	return t.check(ctx)
 }
 
-// Each part has a generator of its own, so that what one draws does not depend on
-// how fast another is.
-func (t *torture) random(part uint64) *rand.Rand { return rand.New(rand.NewPCG(t.seed, part)) }
+// random is the generator of a part. Each has its own, so that what one draws does
+// not depend on how fast another is.
+func (c tortureConfig) random(part uint64) *rand.Rand { return rand.New(rand.NewPCG(c.seed, part)) }
 
 const (
 	partEngine uint64 = iota
 	partNodes
 	partKiller
 	partReports
+	partClients
+	partGateways
+	partDatabase
 )
 
 func (t *torture) prepare(ctx context.Context) (err error) {
-	if t.chain, err = devnodes.Build(ctx, t.root, t.dir, t.tortureConfig.nodes, t.bin+"/devnode"); err != nil {
+	if t.chain, err = devnodes.Build(ctx, t.root, t.dir, t.tortureConfig.nodes, filepath.Join(t.bin, "devnode")); err != nil {
 		return err
 	}
 	t.nodes = &nodeKiller{chain: t.chain, bin: t.bin, drop: t.drop, rng: t.random(partKiller)}
@@ -94,21 +118,35 @@ func (t *torture) prepare(ctx context.Context) (err error) {
 	if t.seen, err = newWitness(t.chain); err != nil {
 		return err
 	}
-	t.engine = newBatchcall(t.bin, t.dir, t.chain)
-	if err := t.input.write(t.engine.file(inputFile)); err != nil {
+	if err := t.input.write(filepath.Join(t.dir, inputFile)); err != nil {
 		return err
 	}
-	return t.engine.deploy(ctx)
+	// At most half of what lies between two kills is in flight: so each of them
+	// strikes other rows.
+	inFlight := max(t.rows/t.tortureConfig.kills/2, 1)
+	client := newBatchcall(t.bin, t.dir, t.chain)
+	if t.store == onPostgres {
+		t.engine, err = newGateways(ctx, t.tortureConfig, client, t.chain, inFlight)
+		if err != nil {
+			return err
+		}
+	} else {
+		t.engine = &embedded{batchcall: client, rng: t.random(partReports), inFlight: inFlight}
+	}
+	return t.engine.open(ctx)
 }
 
-func (t *torture) close() error {
+func (t *torture) close() (err error) {
+	if t.engine != nil {
+		err = t.engine.close()
+	}
 	if t.seen != nil {
 		t.seen.close()
 	}
-	if t.chain == nil {
-		return nil
+	if t.chain != nil {
+		err = errors.Join(err, t.chain.Stop())
 	}
-	return t.chain.Stop()
+	return err
 }
 
 // strike runs the job to its end under all kills.
@@ -139,17 +177,7 @@ func (t *torture) strike(ctx context.Context) error {
 func (t *torture) strikeEngine(ctx context.Context, p *progress) error {
 	reports := share(t.tortureConfig.kills, 16)
 	moments := engineMoments(t.random(partEngine), t.rows, t.tortureConfig.kills-reports)
-	// At most half of what lies between two kills is in flight: so each of them
-	// strikes other rows.
-	inFlight := max(t.rows/t.tortureConfig.kills/2, 1)
-	if err := t.engine.startRunKillRepeat(ctx, p, moments, inFlight, t.struck); err != nil {
-		return err
-	}
-	if _, err := t.engine.output(ctx, runArgs(inputFile, inFlight)...); err != nil {
-		return err
-	}
-	rng := t.random(partReports)
-	return t.engine.killReports(ctx, reports, func(most time.Duration) time.Duration { return most/10 + upTo(rng, most*8/10) }, t.struck)
+	return t.engine.carry(ctx, p, moments, reports, t.struck)
 }
 
 func (t *torture) struck(in phase) {
@@ -177,6 +205,9 @@ func (t *torture) sum(took time.Duration) {
 	for _, in := range []phase{loading, starting, sending, ending, reporting} {
 		fmt.Fprintf(t.out, "%6d  %s\n", t.kills[in], in)
 	}
+	if g, ok := t.engine.(*gateways); ok {
+		fmt.Fprintf(t.out, "%6d  restarts of PostgreSQL after SIGKILL\n", g.restarted.Load())
+	}
 	fmt.Fprintf(t.out, "counted by the nodes until they were killed: %s\n", t.nodes)
 }
 
@@ -199,17 +230,18 @@ func (t *torture) check(ctx context.Context) (tortureResult, error) {
 	}
 	var found findings
 	result.lost, result.duplicates = chain.once(&found)
-	job, err := t.engine.job(ctx)
+	store := t.engine.reader()
+	job, err := store.job(ctx)
 	if err != nil {
 		return result, err
 	}
-	if result.confirmed, err = chain.compareReport(t.engine.file(reportFile), &found); err != nil {
+	if result.confirmed, err = chain.compareReport(store.file(reportFile), &found); err != nil {
 		return result, err
 	}
-	if err := chain.compareStore(ctx, t.engine.file(storeFile), job.ID, &found); err != nil {
+	if err := chain.compareStore(ctx, store.location(), job.ID, &found); err != nil {
 		return result, err
 	}
-	if err := t.engine.reconcile(ctx, job.ID, len(t.chain.Nodes), &found); err != nil {
+	if err := store.reconcile(ctx, job.ID, len(t.chain.Nodes), &found); err != nil {
 		return result, err
 	}
 	if t.killed() < t.tortureConfig.kills || t.nodes.killed() < t.nodeKills {
@@ -225,15 +257,4 @@ func (t *torture) check(ctx context.Context) (tortureResult, error) {
 	}
 	fmt.Fprintln(t.out, result)
 	return result, fmt.Errorf("%w: %d differences", errBroken, found.count)
-}
-
-func fileSum(path string) ([sha256.Size]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return [sha256.Size]byte{}, err
-	}
-	defer f.Close()
-	h := sha256.New()
-	_, err = io.Copy(h, f)
-	return [sha256.Size]byte(h.Sum(nil)), err
 }

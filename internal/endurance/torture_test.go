@@ -22,7 +22,7 @@ func TestEveryRowOnceHoweverOftenEngineAndNodesAreKilled(t *testing.T) {
 	bin, err := programs()
 	require.NoError(t, err)
 	var out, told bytes.Buffer
-	cfg := tortureConfig{root: "../..", bin: bin, dir: t.TempDir(), rows: 400, kills: 14, nodes: 4, nodeKills: 5, drop: 5,
+	cfg := tortureConfig{root: "../..", bin: bin, dir: t.TempDir(), store: onSQLite, rows: 400, kills: 14, nodes: 4, nodeKills: 5, drop: 5,
 		seed: rand.Uint64(), out: &out, told: &told}
 	result, err := runTorture(t.Context(), cfg)
 	require.NoError(t, err, "%s%s", &out, &told)

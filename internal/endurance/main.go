@@ -18,6 +18,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 )
 
@@ -57,7 +58,8 @@ func tortureCommand(ctx context.Context, args []string) error {
 	f.IntVar(&cfg.gateways, "gateways", 3, "gateways on PostgreSQL")
 	f.IntVar(&cfg.restarts, "restarts", 3, "how often PostgreSQL is killed")
 	f.Uint64Var(&cfg.seed, "seed", 0, "draws all that is random; 0: another one each time")
-	where := f.String("dir", "", "folder that everything is left in (default: a new one, removed when all is well)")
+	var place place
+	place.addTo(f)
 	if err := f.Parse(args); err != nil {
 		return err
 	}
@@ -70,12 +72,9 @@ func tortureCommand(ctx context.Context, args []string) error {
 	for cfg.seed == 0 {
 		cfg.seed = rand.Uint64()
 	}
-	return inFolder(*where, func(dir string) (err error) {
-		cfg.dir = dir
-		if cfg.bin, err = buildPrograms(ctx, cfg.root, dir); err != nil {
-			return err
-		}
-		_, err = runTorture(ctx, cfg)
+	return place.use(ctx, cfg.root, func(dir, bin string) error {
+		cfg.dir, cfg.bin = dir, bin
+		_, err := runTorture(ctx, cfg)
 		return err
 	})
 }
@@ -86,18 +85,16 @@ func millionCommand(ctx context.Context, args []string) error {
 	f.IntVar(&cfg.rows, "rows", 1_000_000, "rows of the large job")
 	f.IntVar(&cfg.smallRows, "small", 10_000, "rows of the small jobs that it is compared with")
 	f.IntVar(&cfg.smallJobs, "jobs", 3, "small jobs before it, and as many after it")
-	where := f.String("dir", "", "folder that everything is left in (default: a new one, removed when all is well)")
+	var place place
+	place.addTo(f)
 	if err := f.Parse(args); err != nil {
 		return err
 	}
 	if cfg.smallJobs < 1 || cfg.smallRows < 1 || cfg.rows < 2*cfg.smallRows {
 		return errors.New("a small job is needed, of at most half as many rows")
 	}
-	return inFolder(*where, func(dir string) (err error) {
-		cfg.dir = dir
-		if cfg.bin, err = buildPrograms(ctx, cfg.root, dir); err != nil {
-			return err
-		}
+	return place.use(ctx, cfg.root, func(dir, bin string) error {
+		cfg.dir, cfg.bin = dir, bin
 		measured, err := runMillion(ctx, cfg)
 		if err != nil {
 			return err
@@ -106,14 +103,28 @@ func millionCommand(ctx context.Context, args []string) error {
 	})
 }
 
-// inFolder does something in the folder that is named, or in a new one, which is
-// removed unless that fails.
-func inFolder(named string, do func(dir string) error) error {
-	dir, remove, err := workFolder(named)
+// place is where everything happens, and with which programs.
+type place struct{ dir, bin string }
+
+func (p *place) addTo(f *flag.FlagSet) {
+	f.StringVar(&p.dir, "dir", "", "folder that everything is left in (default: a new one, removed when all is well)")
+	f.StringVar(&p.bin, "bin", "", "folder with batchcall, gateway and devnode (default: they are built now)")
+}
+
+// use does something there. A new folder is removed unless that fails.
+func (p *place) use(ctx context.Context, root string, do func(dir, bin string) error) error {
+	dir, remove, err := workFolder(p.dir)
 	if err != nil {
 		return err
 	}
-	if err := do(dir); err != nil {
+	bin, err := filepath.Abs(p.bin)
+	if p.bin == "" {
+		bin, err = buildPrograms(ctx, root, dir)
+	}
+	if err != nil {
+		return errors.Join(err, remove())
+	}
+	if err := do(dir, bin); err != nil {
 		return fmt.Errorf("%w\n(everything is left in %s)", err, dir)
 	}
 	return remove()

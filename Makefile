@@ -11,6 +11,7 @@ CHAOS_TIME ?= 60s
 COUNT   ?= 6
 TRANSACTIONS ?= 1000000
 SEED    ?= 0
+STORE   ?= sqlite
 
 .DEFAULT_GOAL := help
 .PHONY: help demo build test race lint chaos torture million bench bench-node fuzz cover contracts contracts-check clean
@@ -40,8 +41,8 @@ lint: ## vet, formatting and golangci-lint
 chaos: ## kill, stall and cut off nodes at random for CHAOS_TIME (60s) under readers and a job
 	BCOSGATE_CHAOS_TIME=$(CHAOS_TIME) $(GO) test -count=1 -v -run 'TestChaos|TestSlowNode' ./internal/e2e
 
-torture: ## ROWS (100000) rows under 55 kills of the engine, 22 of nodes and lost answers; SEED=… again; Linux only
-	@$(GO) run ./internal/endurance torture -rows $(or $(ROWS),100000) -seed $(SEED)
+torture: ## ROWS (100000) rows under 55 kills of the engine, 22 of nodes and lost answers; SEED=…, STORE=postgres; Linux only
+	@$(GO) run ./internal/endurance torture -rows $(or $(ROWS),100000) -seed $(SEED) -store $(STORE)
 
 million: ## ROWS (1000000) rows against 10,000: memory, time for a row, resume; some ten minutes, Linux only
 	@$(GO) run ./internal/endurance million -rows $(or $(ROWS),1000000)

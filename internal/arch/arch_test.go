@@ -69,7 +69,7 @@ var mayImport = map[string][]string{
 	"internal/loadgen":     {"chain", "contracts", "internal/buildinfo", "internal/chart"},
 	"internal/discovery":   {},
 	"internal/devnodes":    {},                                                      // for programs of developers
-	"internal/pgtest":      {},                                                      // for tests only
+	"internal/pgtest":      {},                                                      // for tests and internal/endurance
 	"internal/testkit":     {"certs", "devchain", "devchain/rpc", "devchain/suite"}, // for tests only
 	"cmd":                  {"chain/...", "contracts", "batch/...", "gateway/...", "certs", "configs", "internal/..."},
 	"cmd/devnode":          {"devchain/...", "certs"}, // the node shares no code with its clients

@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/bcosgate/bcosgate/internal/pgtest"
 )
 
 // The small form of make torture: the engine and nodes are killed with SIGKILL at
@@ -19,17 +21,25 @@ import (
 // exactly once, as the chain, the report and the store say.
 func TestEveryRowOnceHoweverOftenEngineAndNodesAreKilled(t *testing.T) {
 	t.Parallel()
-	bin, err := programs()
-	require.NoError(t, err)
-	var out, told bytes.Buffer
-	cfg := tortureConfig{root: "../..", bin: bin, dir: t.TempDir(), store: onSQLite, rows: 400, kills: 14, nodes: 4, nodeKills: 5, drop: 5,
-		seed: rand.Uint64(), out: &out, told: &told}
-	result, err := runTorture(t.Context(), cfg)
-	require.NoError(t, err, "%s%s", &out, &told)
-	require.Equal(t, tortureResult{rows: 400, confirmed: 400, kills: 19}, result, "%s%s", &out, &told)
-	lines := bytes.Split(bytes.TrimSpace(out.Bytes()), []byte("\n"))
-	require.Equal(t, "rows=400 confirmed=400 lost=0 duplicates=0 kills=19", string(lines[len(lines)-1]))
-	t.Logf("%s", &out)
+	for _, store := range []string{onSQLite, onPostgres} {
+		t.Run(store, func(t *testing.T) {
+			t.Parallel()
+			if store == onPostgres {
+				pgtest.Need(t)
+			}
+			bin, err := programs()
+			require.NoError(t, err)
+			var out, told bytes.Buffer
+			cfg := tortureConfig{root: "../..", bin: bin, dir: t.TempDir(), store: store, gateways: 1, restarts: 2,
+				rows: 300, kills: 12, nodes: 4, nodeKills: 5, drop: 5, seed: rand.Uint64(), out: &out, told: &told}
+			result, err := runTorture(t.Context(), cfg)
+			require.NoError(t, err, "%s%s", &out, &told)
+			require.Equal(t, tortureResult{rows: 300, confirmed: 300, kills: 17}, result, "%s%s", &out, &told)
+			lines := bytes.Split(bytes.TrimSpace(out.Bytes()), []byte("\n"))
+			require.Equal(t, "rows=300 confirmed=300 lost=0 duplicates=0 kills=17", string(lines[len(lines)-1]))
+			t.Logf("%s", &out)
+		})
+	}
 }
 
 func TestARowIsReadBackFromItsTransaction(t *testing.T) {

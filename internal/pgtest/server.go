@@ -1,5 +1,5 @@
-// Package pgtest runs PostgreSQL servers of its own for tests, from the binaries
-// that the system has. It never touches a server that somebody else runs.
+// Package pgtest runs PostgreSQL servers of its own for tests and programs of
+// developers, from the binaries that the system has. It never touches a server that somebody else runs.
 package pgtest
 
 import (

@@ -14,7 +14,7 @@ import (
 // Signers lists the accounts that have signed for a target, in the order of their
 // first job.
 func (s *Store) Signers(ctx context.Context, target string) ([]common.Address, error) {
-	rows, err := s.read.QueryContext(ctx, "SELECT signer FROM jobs WHERE target = ? GROUP BY signer ORDER BY min(seq)", target)
+	rows, err := s.read.QueryContext(ctx, "SELECT signer FROM jobs WHERE target = ? AND kind NOT IN ('call', 'plan') GROUP BY signer ORDER BY min(seq)", target)
 	if err != nil {
 		return nil, fmt.Errorf("list signers: %w", err)
 	}

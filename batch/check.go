@@ -24,6 +24,7 @@ const maxFunctions = 1000
 // checker turns rows into items, and says what is wrong with those that are
 // none. It is not safe for concurrent use.
 type checker struct {
+	kind    JobKind
 	to      []byte // of items without _to; nil when there is none
 	deploys bool
 	code    []byte // creation code that goes before the constructor's arguments
@@ -44,7 +45,7 @@ type binding struct {
 // newChecker builds the checker of a job; columns is the header of the input,
 // nil when there is none. The fault is one of the header.
 func newChecker(rec record, columns []string) (*checker, *RowFault) {
-	c := &checker{others: map[string]*binding{}}
+	c := &checker{kind: rec.Spec.Kind, others: map[string]*binding{}}
 	if rec.Address != nil {
 		c.to = rec.Address.Bytes()
 	}
@@ -85,7 +86,7 @@ func (c *checker) defaults(rec record) (*contracts.Method, error) {
 		c.abi = abi
 	}
 	if !rec.Spec.Deploy {
-		return callMethod(c.abi, rec.Spec.Function)
+		return callMethod(c.kind, c.abi, rec.Spec.Function)
 	}
 	c.deploys = true
 	code, _, err := deployment(rec.Spec)
@@ -153,7 +154,7 @@ func (c *checker) function(fn string) (*binding, *RowFault) {
 	if b := c.others[fn]; b != nil {
 		return b, nil
 	}
-	m, err := callMethod(c.abi, fn)
+	m, err := callMethod(c.kind, c.abi, fn)
 	if err != nil {
 		return nil, &RowFault{Column: "_fn", Reason: err.Error()}
 	}

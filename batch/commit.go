@@ -43,12 +43,15 @@ type outcome struct {
 	state    ItemState
 	attempts int
 	landed   int            // number of the attempt that is in a block, or 0
-	receipt  *chain.Receipt // nil without one
+	receipt  *chain.Receipt // nil without one; of a read what the call told
 	kind     string         // a chain.Kind, "reverted" or ""
 	text     string
 	latency  time.Duration
 	settled  time.Time
 }
+
+// read reports whether it is the answer to a call, which is no transaction.
+func (o *outcome) read() bool { return o.receipt != nil && o.landed == 0 }
 
 // note is what the last answer about an attempt was.
 type note struct {
@@ -182,9 +185,16 @@ func (s *Store) writeGroup(once *fate, group []write) error {
 		if w.settled != nil {
 			ch.settled = w.settled.Load()
 		}
+		if o := w.outcome; o != nil && o.read() {
+			ch.readAt(o.receipt.BlockNumber)
+		}
 	}
 	for job, ch := range changes {
 		list = append(list, ch.command(job))
+		if ch.lastBlock > 0 {
+			first, last := int64(ch.firstBlock), int64(ch.lastBlock)
+			list = append(list, command{widenBlocks, []any{first, first, last, last, job}})
+		}
 	}
 	return s.txOnce(once, func(ctx context.Context, c *sql.Conn) error {
 		_, err := s.db.each(ctx, c, list)
@@ -196,6 +206,15 @@ func (s *Store) writeGroup(once *fate, group []write) error {
 type change struct {
 	counts  Counts
 	settled int64
+
+	firstBlock, lastBlock uint64 // that rows were read at; 0 is none
+}
+
+func (ch *change) readAt(block uint64) {
+	if ch.lastBlock == 0 || block < ch.firstBlock {
+		ch.firstBlock = block
+	}
+	ch.lastBlock = max(ch.lastBlock, block)
 }
 
 func (ch *change) command(job int64) command {
@@ -218,7 +237,10 @@ func (w write) command() command {
 func (o *outcome) command(item int64) command {
 	var landed, block, status, name, gas, output, contract any
 	if r := o.receipt; r != nil {
-		landed, block, status, name, gas = o.landed, int64(r.BlockNumber), r.Status, r.StatusName, int64(r.GasUsed)
+		block, status, name = int64(r.BlockNumber), r.Status, r.StatusName
+		if !o.read() {
+			landed, gas = o.landed, int64(r.GasUsed)
+		}
 		if len(r.Output) > 0 {
 			output = r.Output
 		}

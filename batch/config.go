@@ -105,10 +105,16 @@ func (c Config) Validate() error {
 	return errors.Join(errs...)
 }
 
+// mostReads is how many calls of read jobs a target may have in flight: a node
+// answers each as soon as it is executed, so that these keep all of its cores busy,
+// and leave time for everybody else.
+const mostReads = 128
+
 // target is a Target at work.
 type target struct {
 	Target
 	window  *window
+	reads   *window       // of calls, which are answered at once and not with a block
 	lookups chan struct{} // a place for each question about receipts that may be open
 	stats   counters
 }
@@ -129,6 +135,7 @@ func newTarget(t Target) *target {
 	return &target{
 		Target:  t,
 		window:  newWindow(t.Limits.InFlight, newLimiter(t.Limits.Rate, t.Limits.Burst)),
+		reads:   newWindow(min(t.Limits.InFlight, mostReads), newLimiter(0, 0)), // the limit of the rate is one of transactions
 		lookups: make(chan struct{}, mostLookups),
 	}
 }

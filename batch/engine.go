@@ -162,6 +162,7 @@ func (e *Engine) Stop(ctx context.Context) error {
 	e.written.Wait()
 	for _, t := range e.targets {
 		t.window.rest()
+		t.reads.rest()
 	}
 
 	e.mu.Lock()

@@ -74,13 +74,16 @@ type fakeChain struct {
 	pending   []fakeTx
 	breaches  []string
 	sends     int
-	sending   int // right now
-	mostSends int // at a time
+	calls     int
+	asked     map[string]int // calls that were answered, by input
+	sending   int            // right now
+	mostSends int            // at a time
 
-	fault   func(n int, tx fakeTx) fault // what goes wrong with send number n, from 1; nil is nothing
-	revert  func(input []byte) []byte    // revert data of an input; nil executes with success
-	latency time.Duration                // of a send
-	down    bool                         // nothing can be reached
+	fault   func(n int, tx fakeTx) fault                                                  // what goes wrong with send number n, from 1; nil is nothing
+	revert  func(input []byte) []byte                                                     // revert data of an input; nil executes with success
+	answer  func(n int, msg chain.CallMsg, at chain.CallResult) (chain.CallResult, error) // to call number n, from 1; nil is an empty success
+	latency time.Duration                                                                 // of a send
+	down    bool                                                                          // nothing can be reached
 	code    map[common.Address]bool
 }
 
@@ -94,7 +97,7 @@ var fakeContract = common.HexToAddress("0x00000000000000000000000000000000000C0D
 func newFakeChain() *fakeChain {
 	return &fakeChain{
 		genesis: common.HexToHash("0x01"), height: 10, perBlock: 10,
-		receipts: map[common.Hash]chain.Receipt{}, nonces: map[string]common.Hash{}, seen: map[string][]seenTx{}, executed: map[string]int{},
+		receipts: map[common.Hash]chain.Receipt{}, nonces: map[string]common.Hash{}, seen: map[string][]seenTx{}, executed: map[string]int{}, asked: map[string]int{},
 		code: map[common.Address]bool{fakeContract: true},
 	}
 }
@@ -127,8 +130,36 @@ func (c *fakeChain) Code(_ context.Context, a common.Address) ([]byte, error) {
 	return nil, c.unreachable("code")
 }
 
-func (c *fakeChain) Call(context.Context, chain.CallMsg) (chain.CallResult, error) {
-	return chain.CallResult{}, &chain.Error{Kind: chain.KindUnsupported, Op: "call"}
+// Call answers as a node of FISCO BCOS does: at its head, whatever block is wanted.
+func (c *fakeChain) Call(ctx context.Context, msg chain.CallMsg) (chain.CallResult, error) {
+	c.mu.Lock()
+	c.calls++
+	n, latency, answer := c.calls, c.latency, c.answer
+	c.mu.Unlock()
+	if latency > 0 && !sleep(ctx, latency) {
+		return chain.CallResult{}, &chain.Error{Kind: chain.KindCanceled, Op: "call", Err: ctx.Err()}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.unreachable("call"); err != nil {
+		return chain.CallResult{}, err
+	}
+	result := chain.CallResult{BlockNumber: c.height}
+	if answer != nil {
+		var err error
+		if result, err = answer(n, msg, result); err != nil {
+			return chain.CallResult{}, err
+		}
+	}
+	if msg.Block != nil && *msg.Block != result.BlockNumber {
+		kind := chain.KindUnsupported
+		if *msg.Block > result.BlockNumber {
+			kind = chain.KindNotFound
+		}
+		return chain.CallResult{}, &chain.Error{Kind: kind, Op: "call", Msg: fmt.Sprintf("at block %d", result.BlockNumber)}
+	}
+	c.asked[string(msg.Input)]++
+	return result, nil
 }
 
 func (c *fakeChain) Receipt(_ context.Context, hash common.Hash) (chain.Receipt, error) {

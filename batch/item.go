@@ -335,7 +335,7 @@ func (r *run) note(it *itemRun, ans answer) {
 	r.write(it, ItemUnknown, note{number: it.last().number, kind: ans.kind, text: it.text})
 }
 
-// settle hands the outcome to the committer, which ends the work on the item.
+// settle makes the outcome of an item.
 func (r *run) settle(it *itemRun, state ItemState) {
 	r.trace(it, "item ended", slog.String("state", string(state)))
 	now := time.Now()
@@ -369,7 +369,12 @@ func (r *run) settle(it *itemRun, state ItemState) {
 			o.text = "canceled; " + it.proof
 		}
 	}
-	row, from := it.row, it.state
+	r.end(it, o)
+}
+
+// end hands an outcome to the committer, which ends the work on the item.
+func (r *run) end(it *itemRun, o *outcome) {
+	row, from, state := it.row, it.state, o.state
 	r.commits.add(write{job: r.rec.seq, item: itemID(r.rec.seq, row), from: from, to: state, outcome: o, settled: &r.marked,
 		done: func(err error) {
 			if err != nil {

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
+
+	"github.com/bcosgate/bcosgate/contracts"
 )
 
 // JobState is where a job stands.
@@ -57,15 +59,20 @@ const (
 // ItemStates lists all states in the order of life.
 var ItemStates = []ItemState{ItemQueued, ItemSubmitted, ItemUnknown, ItemConfirmed, ItemReverted, ItemRejected, ItemCanceled}
 
-// JobKind tells jobs with many rows from single transactions, which use the
-// same engine, store and promises.
+// JobKind tells jobs with many rows from single transactions and from reads, which
+// use the same engine, store and promises.
 type JobKind string
 
 // The kinds of job.
 const (
 	KindBatch       JobKind = "batch"
 	KindTransaction JobKind = "transaction"
+	KindCall        JobKind = "call" // rows are read, not sent: nothing changes on the chain
+	KindPlan        JobKind = "plan" // what a batch would send is only simulated, by calls of the account that would sign
 )
+
+// Reads reports whether jobs of the kind ask the chain only, and send nothing.
+func (k JobKind) Reads() bool { return k == KindCall || k == KindPlan }
 
 // Spec is what the user asks for. Once the job is created only Rate, InFlight and
 // Priority can change, by the same request with other ones.
@@ -74,7 +81,7 @@ type Spec struct {
 	Name           string          `json:"name,omitempty"`           // free text for people
 	IdempotencyKey string          `json:"idempotencyKey,omitempty"` // the same key gives the same job
 	Target         string          `json:"target"`                   // name of a configured target; "" is the only one
-	Account        string          `json:"account,omitempty"`        // name of a configured account; "" is the target's default
+	Account        string          `json:"account,omitempty"`        // name of a configured account; "" is the target's default, and for kind call nobody
 	Contract       string          `json:"contract,omitempty"`       // name of a built-in or deployed contract; the name to register when Deploy is set
 	To             *common.Address `json:"to,omitempty"`             // address of the contract; nil looks Contract up
 	Function       string          `json:"function,omitempty"`       // "save" or "save(bytes32,string)"; "" for a deployment
@@ -86,6 +93,8 @@ type Spec struct {
 	Signed         *SignedSpec     `json:"signed,omitempty"`         // the rows are transactions that were signed elsewhere; nil signs here
 	InFlight       int             `json:"inFlight,omitempty"`       // most transactions in flight; 0 is the target's limit
 	Priority       Priority        `json:"priority,omitempty"`       // "" is high for a transaction, else normal
+	Block          *uint64         `json:"block,omitempty"`          // of calls and plans: every row must be read at exactly this block; nil is the newest one, row by row
+	SameBlock      bool            `json:"sameBlock,omitempty"`      // of calls and plans: every row must be read at the block at which the job began
 }
 
 // RowFault is one thing that is wrong with one row.
@@ -122,6 +131,9 @@ type Job struct {
 	InputSHA256 string          `json:"inputSha256,omitempty"` // 64 hex digits over the bytes of the input
 	Faults      []RowFault      `json:"faults,omitempty"`      // the first 100
 	FaultCount  int64           `json:"faultCount,omitempty"`
+	Block       uint64          `json:"block,omitempty"`      // of calls and plans: the newest block when the job began, or the one of the spec
+	FirstBlock  uint64          `json:"firstBlock,omitempty"` // of calls and plans: the lowest block that a row was read at
+	LastBlock   uint64          `json:"lastBlock,omitempty"`  // and the highest; equal to FirstBlock, all rows are of one state of the chain
 	Created     time.Time       `json:"created"`
 	Started     *time.Time      `json:"started,omitempty"`
 	Finished    *time.Time      `json:"finished,omitempty"`
@@ -129,24 +141,25 @@ type Job struct {
 
 // Item is a snapshot of one row of a job.
 type Item struct {
-	Row        int64           `json:"row"`             // from 1, in the order of the input
-	ID         string          `json:"id,omitempty"`    // the row's _id
-	Trace      string          `json:"trace,omitempty"` // its TraceID; reports leave it out, because it follows from job and row
-	State      ItemState       `json:"state"`
-	Error      string          `json:"error,omitempty"`     // why it is not confirmed, in words
-	ErrorKind  string          `json:"errorKind,omitempty"` // a chain.Kind, or "reverted"
-	To         *common.Address `json:"to,omitempty"`
-	TxHash     *common.Hash    `json:"txHash,omitempty"` // of the attempt that landed, else of the last one
-	Block      uint64          `json:"block,omitempty"`
-	Status     *int            `json:"status,omitempty"` // the receipt's; nil without a receipt
-	StatusName string          `json:"statusName,omitempty"`
-	GasUsed    uint64          `json:"gasUsed,omitempty"`
-	Output     string          `json:"output,omitempty"`   // 0x hex of the return or revert data
-	Contract   *common.Address `json:"contract,omitempty"` // what a deployment made
-	Attempts   int             `json:"attempts"`
-	LatencyMS  int64           `json:"latencyMs"`         // from the first send to the outcome
-	Input      json.RawMessage `json:"input"`             // the row as it came: an array of cells, or a JSON value
-	History    []Attempt       `json:"history,omitempty"` // only where asked for
+	Row        int64             `json:"row"`             // from 1, in the order of the input
+	ID         string            `json:"id,omitempty"`    // the row's _id
+	Trace      string            `json:"trace,omitempty"` // its TraceID; reports leave it out, because it follows from job and row
+	State      ItemState         `json:"state"`
+	Error      string            `json:"error,omitempty"`     // why it is not confirmed, in words
+	ErrorKind  string            `json:"errorKind,omitempty"` // a chain.Kind, or "reverted"
+	To         *common.Address   `json:"to,omitempty"`
+	TxHash     *common.Hash      `json:"txHash,omitempty"` // of the attempt that landed, else of the last one
+	Block      uint64            `json:"block,omitempty"`
+	Status     *int              `json:"status,omitempty"` // the receipt's; nil without a receipt
+	StatusName string            `json:"statusName,omitempty"`
+	GasUsed    uint64            `json:"gasUsed,omitempty"`
+	Output     string            `json:"output,omitempty"`   // 0x hex of the return or revert data
+	Outputs    []contracts.Value `json:"outputs,omitempty"`  // of calls and plans: what was returned, where the types are known
+	Contract   *common.Address   `json:"contract,omitempty"` // what a deployment made
+	Attempts   int               `json:"attempts"`           // signed transactions; of calls and plans: questions to the chain
+	LatencyMS  int64             `json:"latencyMs"`          // from the first send to the outcome
+	Input      json.RawMessage   `json:"input"`              // the row as it came: an array of cells, or a JSON value
+	History    []Attempt         `json:"history,omitempty"`  // only where asked for
 }
 
 // Attempt is one signed form of an item. Attempts of an item share its nonce.

@@ -31,9 +31,12 @@ func (e *Engine) normalize(spec Spec) (_ Spec, _ *target, address common.Address
 	switch spec.Kind {
 	case "":
 		spec.Kind = KindBatch
-	case KindBatch, KindTransaction:
+	case KindBatch, KindTransaction, KindCall, KindPlan:
 	default:
-		return refuse("kind", "%q is not known; use %q or %q", spec.Kind, KindBatch, KindTransaction)
+		return refuse("kind", "%q is not known; use %q, %q, %q or %q", spec.Kind, KindBatch, KindTransaction, KindCall, KindPlan)
+	}
+	if reason := readFault(spec); reason != nil {
+		return Spec{}, nil, address, reason
 	}
 	if len(spec.Name) > maxName {
 		return refuse("name", "is longer than %d bytes", maxName)
@@ -52,13 +55,14 @@ func (e *Engine) normalize(spec Spec) (_ Spec, _ *target, address common.Address
 		if err := normalizeSigned(spec, t); err != nil {
 			return Spec{}, nil, common.Address{}, err
 		}
-	} else if spec.Account == "" {
+	} else if spec.Account == "" && spec.Kind != KindCall {
 		spec.Account = t.DefaultAccount
 	}
 	signer, ok := t.Accounts[spec.Account]
 	switch {
 	case spec.Signed != nil:
 		address = spec.Signed.Signer
+	case spec.Account == "" && spec.Kind == KindCall: // nobody calls
 	case spec.Account == "":
 		return refuse("account", "target %q has no default account: name one of %s", spec.Target, names(t.Accounts))
 	case !ok:
@@ -105,6 +109,9 @@ func (e *Engine) plan(ctx context.Context, spec Spec, t *target, signer common.A
 			return record{}, err
 		}
 	}
+	if err := checkBlock(ctx, spec, t); err != nil {
+		return record{}, err
+	}
 	if spec.Deploy {
 		_, abi, err := deployment(spec)
 		if err != nil {
@@ -123,7 +130,7 @@ func (e *Engine) plan(ctx context.Context, spec Spec, t *target, signer common.A
 	if err != nil {
 		return record{}, err
 	}
-	if _, err := callMethod(abi, spec.Function); err != nil {
+	if _, err := callMethod(spec.Kind, abi, spec.Function); err != nil {
 		return record{}, &SpecError{"function", err.Error()}
 	}
 	r.Address = address
@@ -215,8 +222,8 @@ func (e *Engine) callee(ctx context.Context, spec Spec, t *target, genesis commo
 	return address, abi, nil
 }
 
-// callMethod finds the function that rows call.
-func callMethod(abi *contracts.ABI, fn string) (*contracts.Method, error) {
+// callMethod finds the function that rows of a job of a kind call.
+func callMethod(kind JobKind, abi *contracts.ABI, fn string) (*contracts.Method, error) {
 	if fn == "" {
 		return nil, errors.New(`name the function to call, for example "save" or "save(bytes32,string)"`)
 	}
@@ -233,8 +240,8 @@ func callMethod(abi *contracts.ABI, fn string) (*contracts.Method, error) {
 	if err != nil {
 		return nil, err
 	}
-	if m.ReadOnly() {
-		return nil, fmt.Errorf("%s only reads: nothing would be put on chain; use a call instead (batchcall call, POST /v1/calls)", m.Signature())
+	if m.ReadOnly() && kind != KindCall {
+		return nil, fmt.Errorf("%s only reads: nothing would be put on chain; use a call instead (batchcall call, POST /v1/calls, or a job of kind %q)", m.Signature(), KindCall)
 	}
 	return m, nil
 }

@@ -38,14 +38,14 @@ func (r *run) claim() {
 		return
 	}
 	r.unclaim()
-	r.target.window.claim(p)
+	r.window.claim(p)
 	r.claimed = p
 }
 
 // unclaim is for when the feed waits for anything but the window.
 func (r *run) unclaim() {
 	if r.claimed != "" {
-		r.target.window.unclaim(r.claimed)
+		r.window.unclaim(r.claimed)
 		r.claimed = ""
 	}
 }

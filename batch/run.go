@@ -42,8 +42,10 @@ type run struct {
 	rec     record
 	commits *committer
 	target  *target      // nil when it is not configured any more
-	signer  chain.Signer // nil when the items are signed already
+	window  *window      // of the target: for what is sent, or for what is read
+	signer  chain.Signer // nil when the items are signed already, and in a job of calls that names no account
 	maker   maker
+	reads   *reading       // nil in a job that sends
 	abi     *contracts.ABI // for the reasons of reverts; nil knows the usual ones
 	log     *slog.Logger
 
@@ -112,9 +114,13 @@ func newRun(e *Engine, rec record) *run {
 		return r
 	}
 	r.slots = make(chan struct{}, r.target.Limits.InFlight+mostUnknown)
-	r.signer = r.target.Accounts[rec.Spec.Account]
+	r.signer, r.window = r.target.Accounts[rec.Spec.Account], r.target.window
+	if r.reads = newReading(rec, r.signer); r.reads != nil {
+		r.window = r.target.reads
+	}
 	r.maker = signing{r}
 	switch {
+	case rec.Spec.Kind == KindCall && rec.Spec.Account == "":
 	case rec.Spec.Signed != nil && r.target.TxReader == nil:
 		r.halt(fmt.Sprintf("target %q cannot read transactions any more that were signed elsewhere", rec.Spec.Target))
 	case rec.Spec.Signed != nil:
@@ -142,7 +148,7 @@ func (r *run) main() {
 		close(r.ended)
 		r.e.changed.broadcast()
 	}()
-	done := r.haltReason() == "" && r.identify() && r.feed()
+	done := r.haltReason() == "" && r.identify() && r.noteBlock() && r.feed()
 	r.items.Wait()
 	if reason := r.haltReason(); reason != "" {
 		r.log.Error("job cannot go on", "reason", reason)
@@ -333,7 +339,11 @@ func (r *run) takeUp(t todo) bool {
 	r.mu.Unlock()
 	r.items.Add(1)
 	it := newItemRun(t)
-	go r.carry(it, permit)
+	if r.reads != nil {
+		go r.carryRead(it)
+	} else {
+		go r.carry(it, permit)
+	}
 	return true
 }
 
@@ -363,8 +373,8 @@ func (r *run) takeSlot() bool {
 	}
 }
 
-// admit waits until one more transaction may be sent: the job's own limits
-// first, so that a slow job holds no place that others could use.
+// admit waits until one more transaction may be sent, or call be made: the job's
+// own limits first, so that a slow job holds no place that others could use.
 func (r *run) admit(ctx context.Context) error {
 	if err := r.limits.acquire(ctx); err != nil {
 		return err
@@ -386,7 +396,7 @@ func (r *run) admitNext() error {
 
 // enter waits for a permit of the target.
 func (r *run) enter(ctx context.Context) error {
-	err := r.target.window.acquire(ctx, r.limits.priority())
+	err := r.window.acquire(ctx, r.limits.priority())
 	if err != nil {
 		r.limits.release()
 	}
@@ -395,13 +405,13 @@ func (r *run) enter(ctx context.Context) error {
 
 // answered gives back what admit gave, with what came of the send.
 func (r *run) answered(sent time.Time, err error) {
-	r.target.window.answered(sent, err)
+	r.window.answered(sent, err)
 	r.limits.release()
 }
 
 // unused gives back what admit gave when nothing was sent.
 func (r *run) unused() {
-	r.target.window.release()
+	r.window.release()
 	r.limits.release()
 }
 
@@ -544,7 +554,7 @@ func (r *run) progress() Progress {
 	}
 	r.mu.Unlock()
 	if r.target != nil {
-		size, _, _, why := r.target.window.look()
+		size, _, _, why := r.window.look()
 		p.Window = size
 		if p.Waiting == "" {
 			p.Waiting = why

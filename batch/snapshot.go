@@ -58,7 +58,7 @@ func (s *Snapshot) Items(ctx context.Context, f func(TimedItem) error) error {
 	}
 	defer rows.Close()
 	var attempted, settled sql.NullInt64
-	scan := newItemScan(&attempted, &settled)
+	scan := newItemScan(s.rec, &attempted, &settled)
 	for rows.Next() {
 		it, err := scan.item(rows)
 		if err != nil {

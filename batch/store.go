@@ -67,6 +67,7 @@ const (
 	noteAttempt
 	insertOutcome
 	addCounts
+	widenBlocks
 )
 
 // SQLite prepares a statement once only if nothing follows its end, not even a
@@ -79,6 +80,8 @@ var rowStatements = [...]string{
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 	addCounts: `UPDATE jobs SET submitted = submitted + ?, unknown = unknown + ?, confirmed = confirmed + ?, reverted = reverted + ?,
 		rejected = rejected + ?, canceled = canceled + ?, settled_to = CASE WHEN settled_to < ? THEN ? ELSE settled_to END WHERE seq = ?`,
+	widenBlocks: `UPDATE jobs SET first_block = CASE WHEN first_block <= ? THEN first_block ELSE ? END,
+		last_block = CASE WHEN last_block >= ? THEN last_block ELSE ? END WHERE seq = ?`,
 }
 
 // OpenStore opens the store at a location, which is the path of an SQLite file or

@@ -114,7 +114,7 @@ const itemState = `CASE
 	WHEN a.answer_kind IS NULL THEN 'submitted'
 	ELSE 'unknown' END`
 
-const itemColumns = `i.id, i.ref, i.recipient, i.source, ` + itemState + ` AS state, o.attempts, o.block, o.status, o.status_name,
+const itemColumns = `i.id, i.ref, i.recipient, i.source, substr(i.input, 1, 4), ` + itemState + ` AS state, o.attempts, o.block, o.status, o.status_name,
 	o.gas_used, o.output, o.contract, o.error_kind, o.error, o.latency, a.hash, a.number, a.answer_kind, a.answer`
 
 // The attempt beside an item is the one that landed, else the last one.
@@ -127,15 +127,20 @@ const itemTables = ` FROM items i LEFT JOIN outcomes o ON o.item = i.id
 type itemScan struct {
 	id                                               int64
 	source, state, recipient, output, contract, hash sql.RawBytes
+	selector                                         sql.RawBytes
 	ref, name, kind, text, lastKind, lastText        sql.NullString
 	attempts, block, status, gas, latency, lastTried sql.NullInt64
 	dest                                             []any
+	decode                                           *decoder // of the job; nil unless it is one of reads
 }
 
-// newItemScan reads itemColumns, and behind them what goes into more.
-func newItemScan(more ...any) *itemScan {
+// newItemScan reads itemColumns of a job, and behind them what goes into more.
+func newItemScan(rec record, more ...any) *itemScan {
 	s := &itemScan{}
-	s.dest = append([]any{&s.id, &s.ref, &s.recipient, &s.source, &s.state, &s.attempts, &s.block, &s.status, &s.name, &s.gas, &s.output,
+	if rec.Spec.Kind.Reads() {
+		s.decode = newDecoder(rec)
+	}
+	s.dest = append([]any{&s.id, &s.ref, &s.recipient, &s.source, &s.selector, &s.state, &s.attempts, &s.block, &s.status, &s.name, &s.gas, &s.output,
 		&s.contract, &s.kind, &s.text, &s.latency, &s.hash, &s.lastTried, &s.lastKind, &s.lastText}, more...)
 	return s
 }
@@ -159,6 +164,9 @@ func (s *itemScan) item(rows *sql.Rows) (Item, error) {
 		n := int(s.status.Int64)
 		it.Status = &n
 		it.Output = hexutil.Encode(s.output)
+	}
+	if s.decode != nil && it.State == ItemConfirmed {
+		it.Outputs, _ = s.decode.outputs(s.selector, s.output) // that they fit was found when it was read
 	}
 	return it, nil
 }
@@ -192,7 +200,7 @@ func (s *Store) Items(ctx context.Context, jobID string, f ItemFilter) ([]Item, 
 	}
 	defer rows.Close()
 	list := []Item{}
-	scan := newItemScan()
+	scan := newItemScan(rec)
 	for rows.Next() {
 		it, err := scan.item(rows)
 		if err != nil {

@@ -25,7 +25,7 @@ type record struct {
 
 const jobColumns = `seq, id, spec, abi, state, reason, stopped_by, registers, address, signer, nonce_ref, genesis, row_count, columns,
 	input_sha256, faults, fault_count, submitted, unknown, confirmed, reverted, rejected, canceled, settled_to,
-	created, started, finished`
+	created, started, finished, block, first_block, last_block`
 
 type scanner interface{ Scan(dest ...any) error }
 
@@ -38,11 +38,12 @@ func scanJob(row scanner) (record, error) {
 		sha                        []byte
 		created                    int64
 		started, finished          sql.NullInt64
+		block, low, high           sql.NullInt64
 		c                          = &r.Counts
 	)
 	err := row.Scan(&r.seq, &r.ID, &spec, &r.abi, &r.State, &r.Reason, &r.StoppedBy, &registers, &address, &signer, &r.nonceRef, &genesis,
 		&r.Rows, &columns, &sha, &faults, &r.FaultCount, &c.Submitted, &c.Unknown, &c.Confirmed, &c.Reverted, &c.Rejected,
-		&c.Canceled, &r.settledTo, &created, &started, &finished)
+		&c.Canceled, &r.settledTo, &created, &started, &finished, &block, &low, &high)
 	if err != nil {
 		return record{}, err
 	}
@@ -58,6 +59,7 @@ func scanJob(row scanner) (record, error) {
 		}
 	}
 	r.registers = registers.String
+	r.Block, r.FirstBlock, r.LastBlock = uint64(block.Int64), uint64(low.Int64), uint64(high.Int64)
 	if address != nil {
 		a := common.BytesToAddress(address)
 		r.Address = &a
@@ -277,6 +279,14 @@ func (s *Store) setSpec(seq int64, spec Spec) error {
 func (s *Store) setReason(seq int64, reason string) error {
 	return s.tx(func(ctx context.Context, c *sql.Conn) error {
 		_, err := c.ExecContext(ctx, "UPDATE jobs SET reason = ? WHERE seq = ?", reason, seq)
+		return err
+	})
+}
+
+// setBlock notes at which block a job of reads began.
+func (s *Store) setBlock(seq int64, block uint64) error {
+	return s.tx(func(ctx context.Context, c *sql.Conn) error {
+		_, err := c.ExecContext(ctx, "UPDATE jobs SET block = ? WHERE seq = ?", int64(block), seq)
 		return err
 	})
 }

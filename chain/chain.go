@@ -21,6 +21,11 @@ type Family string
 // FISCO3 is FISCO BCOS 3.x.
 const FISCO3 Family = "fisco3"
 
+// ReadsPast reports whether nodes of the family can read the state after a block
+// that is not their newest one. Those of FISCO BCOS 3.x cannot: their call takes no
+// block, and only tells which one it read at.
+func (f Family) ReadsPast() bool { return false }
+
 // Target is one group of one chain that calls go to, under the name that the
 // configuration gives it.
 type Target struct {
@@ -61,9 +66,11 @@ type SignedTx struct {
 
 // CallMsg is a read: nothing is signed and nothing is written.
 type CallMsg struct {
-	From  *common.Address // nil is the zero address
-	To    common.Address
-	Input []byte
+	From      *common.Address // nil is the zero address
+	To        common.Address
+	Input     []byte
+	Signature []byte  // of From, made by a CallSigner; only families whose nodes want one look at it
+	Block     *uint64 // the read must be of the state after this block; nil is the newest one
 }
 
 // CallResult is the answer to a CallMsg. A revert is a result, not an error.
@@ -138,7 +145,8 @@ type (
 	HeadReader interface {
 		Head(ctx context.Context) (Head, error)
 	}
-	// Caller makes reads.
+	// Caller makes reads. Where msg.Block is a block whose state the node cannot read,
+	// the error has KindUnsupported, and KindNotFound while it is not there yet.
 	Caller interface {
 		Call(ctx context.Context, msg CallMsg) (CallResult, error)
 	}
@@ -204,4 +212,12 @@ type TxReader interface {
 	// VerifyTx is ReadTx with From, the account that signed, which costs about as
 	// much as signing.
 	VerifyTx(raw []byte) (Intent, SignedTx, error)
+}
+
+// CallSigner is what a Signer can do besides where a family's nodes take the
+// caller of a read from a signature.
+type CallSigner interface {
+	Address() common.Address
+	// SignCall gives the Signature of a CallMsg whose From is Address.
+	SignCall(to common.Address, input []byte) ([]byte, error)
 }

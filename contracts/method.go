@@ -72,6 +72,13 @@ func (m *Method) Name() string { return m.name }
 // constructor it begins with "constructor(".
 func (m *Method) Signature() string { return m.signature }
 
+// Selector is the four bytes by which a contract knows the function; zeros for a
+// constructor.
+func (m *Method) Selector() (selector [4]byte) {
+	copy(selector[:], m.selector)
+	return selector
+}
+
 // Inputs lists the arguments in their order.
 func (m *Method) Inputs() []Argument {
 	args := make([]Argument, len(m.inputs.fields))

@@ -21,6 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bcosgate/bcosgate/batch"
+	"github.com/bcosgate/bcosgate/batch/plan"
 	"github.com/bcosgate/bcosgate/batch/report"
 	"github.com/bcosgate/bcosgate/batch/rows"
 	"github.com/bcosgate/bcosgate/chain"
@@ -86,6 +87,17 @@ func (e *fakeEngine) Create(_ context.Context, spec batch.Spec) (batch.Job, bool
 	job := batch.Job{ID: fmt.Sprintf("job%d", len(e.jobs)+1), Spec: spec, State: batch.JobLoading, Created: time.Unix(1_700_000_000, 0).UTC()}
 	e.jobs = append(e.jobs, job)
 	return job, true, nil
+}
+
+func (e *fakeEngine) Plan(ctx context.Context, jobID string, rate float64) (plan.Plan, error) {
+	job, err := e.Job(ctx, jobID)
+	if err == nil && job.Spec.Kind != batch.KindPlan {
+		err = fmt.Errorf("job %s: %w", jobID, batch.ErrState)
+	}
+	if err != nil {
+		return plan.Plan{}, err
+	}
+	return plan.Plan{Job: job, Forecast: plan.Forecast{OneBlock: true, Errors: []report.Cause{}, Time: plan.TimeEstimate{Rate: rate, Basis: "as asked"}, Gas: plan.GasEstimate{Basis: "unknown"}}}, nil
 }
 
 func (e *fakeEngine) Load(ctx context.Context, id string, r rows.Reader) (batch.Job, error) {
@@ -405,7 +417,7 @@ func newRig(t *testing.T, change ...func(*Config)) *rig {
 		Calls: CallStat{Query: ClassStat{InFlight: 6, Places: 4096}, Write: ClassStat{Places: 64}, RetriesLeft: 16},
 	}
 	cfg := Config{
-		Version: "test", Engine: r.engine, Auditor: r.auditor, Reports: r.engine, BodyLimit: 64 << 10,
+		Version: "test", Engine: r.engine, Auditor: r.auditor, Planner: r.engine, Reports: r.engine, BodyLimit: 64 << 10,
 		Targets: []Target{{Info: chain.Target{Name: "main", Family: chain.FISCO3, ChainID: "chain0", Group: "group0"}, Chain: r.chain,
 			Nodes: r.nodes}},
 		Logger: slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),

@@ -33,6 +33,7 @@ type Config struct {
 	Engine      Engine
 	Reports     Reports
 	Auditor     Auditor
+	Planner     Planner
 	Targets     []Target
 	Tokens      []Token        // empty asks nobody for a token
 	BodyLimit   int64          // bytes of a JSON body; 0 is DefaultBodyLimit
@@ -54,6 +55,9 @@ func (c Config) Validate() error {
 	}
 	if c.Auditor == nil {
 		problems = append(problems, errors.New("there is no auditor"))
+	}
+	if c.Planner == nil {
+		problems = append(problems, errors.New("nothing makes plans"))
 	}
 	if len(c.Targets) == 0 {
 		problems = append(problems, errors.New("there is no target"))

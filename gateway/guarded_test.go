@@ -36,7 +36,7 @@ func guarded(t *testing.T, c *chaintest.Chain, nodes []string, cfg guard.Config)
 	g, err := guard.New(cfg, p)
 	require.NoError(t, err)
 	synctest.Wait()
-	gw, err := New(Config{Engine: newFakeEngine(), Auditor: &fakeAuditor{}, Reports: newFakeEngine(), Targets: []Target{{Info: p.Target(), Chain: g, Nodes: &fakeNodes{}}}})
+	gw, err := New(Config{Engine: newFakeEngine(), Auditor: &fakeAuditor{}, Planner: newFakeEngine(), Reports: newFakeEngine(), Targets: []Target{{Info: p.Target(), Chain: g, Nodes: &fakeNodes{}}}})
 	require.NoError(t, err)
 	return func(n int, more string) *httptest.ResponseRecorder {
 		body := fmt.Sprintf(`{"to":"0x%040x","function":"count()"%s}`, 0x1000+n, more) // no two are equal

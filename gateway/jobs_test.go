@@ -35,6 +35,26 @@ func TestJobWithInlineRows(t *testing.T) {
 	require.Equal(t, "job1", r.problem(rows, http.StatusConflict, "conflict").JobID)
 }
 
+func TestJobsThatReadAndSimulate(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	require.Equal(t, http.StatusCreated, r.do("POST", "/v1/jobs", `{"contract":"Evidence","function":"get","kind":"call","block":7}`).status)
+	require.Equal(t, http.StatusCreated, r.do("POST", "/v1/jobs", evidenceJob+`,"kind":"plan","sameBlock":true}`).status)
+	require.Equal(t, http.StatusCreated, r.do("POST", "/v1/jobs", evidenceJob+`}`).status)
+	seven := uint64(7)
+	require.Equal(t, batch.KindCall, r.engine.specs[0].Kind)
+	require.Equal(t, &seven, r.engine.specs[0].Block)
+	require.Equal(t, batch.KindPlan, r.engine.specs[1].Kind)
+	require.True(t, r.engine.specs[1].SameBlock)
+	require.Equal(t, batch.KindBatch, r.engine.specs[2].Kind)
+	a := r.do("GET", "/v1/jobs/job2/plan?rate=250", "")
+	require.Equal(t, http.StatusOK, a.status, "%s", a.body)
+	plan := a.json(t)
+	require.Equal(t, "job2", plan["job"].(map[string]any)["id"])
+	require.Equal(t, map[string]any{"rate": 250.0, "basis": "as asked"}, plan["time"])
+	require.Equal(t, true, plan["oneBlock"])
+}
+
 func TestJobThatDoesNotStartByItself(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -131,6 +151,9 @@ func TestBadRequestsGetAReason(t *testing.T) {
 		"declared length too long": {"POST", "/v1/jobs", big, nil, 413, "body_too_large", ""},
 		"unknown job":              {"GET", "/v1/jobs/nope", "", nil, 404, "job_not_found", ""},
 		"rows of unknown job":      {"GET", "/v1/jobs/nope/rows", "", nil, 404, "job_not_found", ""},
+		"plan of unknown job":      {"GET", "/v1/jobs/nope/plan", "", nil, 404, "job_not_found", ""},
+		"plan of a batch":          {"GET", "/v1/jobs/job1/plan", "", nil, 409, "wrong_state", ""},
+		"unknown kind":             {"POST", "/v1/jobs", evidenceJob + `,"kind":"transaction"}`, nil, 422, "invalid_request", "body.kind"},
 		"report of unknown job":    {"GET", "/v1/jobs/nope/report", "", nil, 404, "job_not_found", ""},
 		"start of unknown job":     {"POST", "/v1/jobs/nope/start", "", nil, 404, "job_not_found", ""},
 		"cancel of unknown job":    {"POST", "/v1/jobs/nope/cancel", "", nil, 404, "job_not_found", ""},

@@ -26,11 +26,16 @@ func words() map[string]string {
 		"Job.inputSha256": "SHA-256 over the bytes of the input, 64 hex digits",
 		"Job.faults":      "The first 100 faults of the rows",
 		"Job.faultCount":  "How many faults the rows have",
+		"Job.block":       "Of reads: the newest block when the job began, or the one that was asked for",
+		"Job.firstBlock":  "Of reads: the lowest block that a row was read at",
+		"Job.lastBlock":   "Of reads: the highest block that a row was read at; the same as firstBlock when all rows are of one state of the chain",
 		"Job.created":     "When the job was made",
 		"Job.started":     "When the first row was sent",
 		"Job.finished":    "When the last item became final",
 
-		"Spec.kind":           "batch has many rows, transaction has one",
+		"Spec.kind":           "batch has many rows, transaction has one; call reads, plan simulates what a batch would send; both send nothing",
+		"Spec.block":          "Of reads: every row is read at exactly this block",
+		"Spec.sameBlock":      "Of reads: every row is read at the block at which the job began",
 		"Spec.name":           "Free text for people",
 		"Spec.idempotencyKey": "The same key gives the same job",
 		"Spec.target":         "Name of the target",
@@ -52,11 +57,11 @@ func words() map[string]string {
 		"SignedSpec.genesis":    "Hash of block 0 of the chain that they are for",
 		"SignedSpec.blockLimit": "The last block that may have one of them",
 
-		"Counts.queued":    "Nothing signed yet",
+		"Counts.queued":    "Nothing signed, or not read, yet",
 		"Counts.submitted": "An attempt is stored and may have been sent",
 		"Counts.unknown":   "Sent perhaps; the outcome is being looked up",
-		"Counts.confirmed": "Executed with success",
-		"Counts.reverted":  "Executed, and the contract refused",
+		"Counts.confirmed": "Executed, or read, with success",
+		"Counts.reverted":  "Executed, or read, and the contract refused",
 		"Counts.rejected":  "Never included: the chain or a rule refuses it for good",
 		"Counts.canceled":  "Never sent",
 
@@ -103,6 +108,42 @@ func words() map[string]string {
 		"Said.node": "host:port of the node",
 		"Said.says": "What it says",
 
+		"Plan.oneBlock":   "All rows were simulated at the same block, firstBlock of the job",
+		"Plan.errors":     "Why rows would fail, the most frequent first",
+		"Plan.duplicates": "Rows that make the same call",
+		"Plan.earlier":    "Jobs that have sent, or are sending, the same input to the same contract and function",
+		"Plan.gas":        "Gas to expect",
+		"Plan.time":       "Time to expect",
+
+		"Duplicates.calls":  "Calls that more than one row makes: the same data to the same contract",
+		"Duplicates.rows":   "Rows beyond the first one of each",
+		"Duplicates.listed": "The first 20 of the calls",
+
+		"Repeat.first": "The first row of the call",
+		"Repeat.last":  "The last one",
+		"Repeat.rows":  "How many rows make it",
+
+		"Earlier.jobId":     "ID of the job",
+		"Earlier.state":     "Where it stands",
+		"Earlier.name":      "Its name",
+		"Earlier.created":   "When it was made",
+		"Earlier.confirmed": "How many of its rows are confirmed",
+
+		"GasEstimate.perRow": "Left out when nothing is known",
+		"GasEstimate.min":    "Least of any row that the estimate is based on",
+		"GasEstimate.max":    "Most of any of them",
+		"GasEstimate.total":  "Of all rows that would succeed",
+		"GasEstimate.basis":  "What the estimate is based on",
+
+		"TimeEstimate.rate":    "Rows a second; left out when nothing is known",
+		"TimeEstimate.seconds": "From the start to the end",
+		"TimeEstimate.basis":   "What the estimate is based on",
+
+		"Cause.kind":  "Kind of the chain error, reverted or canceled",
+		"Cause.count": "How many rows",
+		"Cause.row":   "The first of them",
+		"Cause.text":  "Its error, in words",
+
 		"Value.name":   "Name of the output; may be empty",
 		"Value.type":   "ABI type",
 		"Value.value":  "The value: integers as decimal strings, bytes as hex, addresses with checksum",
@@ -120,13 +161,14 @@ func wordsOfItem() map[string]string {
 		"errorKind":  "Kind of the chain error, or reverted",
 		"to":         "The contract that is called",
 		"txHash":     "Hash of the attempt that landed, else of the last one",
-		"block":      "The block that has it",
-		"status":     "Status of the receipt: 0 is success; left out without a receipt",
+		"block":      "The block that has it; of a read: the one that it was read at",
+		"status":     "Status of the receipt, or of the call: 0 is success; left out without one",
 		"statusName": "The chain's own name of the status",
 		"gasUsed":    "Gas that it took",
 		"output":     "Returned bytes or revert data",
+		"outputs":    "Of a read: the returned values, where the ABI is known; integers are decimal strings",
 		"contract":   "What a deployment made",
-		"attempts":   "How often it was signed; all attempts have one nonce",
+		"attempts":   "How often it was signed; all attempts have one nonce. Of a read: how often the chain was asked",
 		"latencyMs":  "Milliseconds from the first send to the outcome",
 		"input":      "The row as it came",
 		"trace":      "Job and row: the name of the item in logs",
@@ -177,5 +219,5 @@ func describe(schemas map[string]*huma.Schema) {
 	}
 	enum("Mismatch", "kind", kinds...)
 	enum("Spec", "priority", string(batch.PriorityLow), string(batch.PriorityNormal), string(batch.PriorityHigh))
-	enum("Spec", "kind", string(batch.KindBatch), string(batch.KindTransaction))
+	enum("Spec", "kind", string(batch.KindBatch), string(batch.KindTransaction), string(batch.KindCall), string(batch.KindPlan))
 }

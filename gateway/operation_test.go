@@ -232,7 +232,7 @@ func TestMetricsTellWhatHappened(t *testing.T) {
 	for _, found := range regexp.MustCompile("`(bcosgate_\\w+)`").FindAllStringSubmatch(string(doc), -1) {
 		require.True(t, inUse[found[1]], "METRICS.md has a name that is not there: %s", found[1])
 	}
-	_, err = New(Config{Engine: r.engine, Auditor: r.auditor, Reports: r.engine, Targets: []Target{{Info: chain.Target{Name: "x"}, Chain: r.chain, Nodes: r.nodes}}, Metrics: m})
+	_, err = New(Config{Engine: r.engine, Auditor: r.auditor, Planner: r.engine, Reports: r.engine, Targets: []Target{{Info: chain.Target{Name: "x"}, Chain: r.chain, Nodes: r.nodes}}, Metrics: m})
 	require.ErrorContains(t, err, "another gateway")
 }
 

@@ -14,8 +14,9 @@ import (
 
 // NewJob is what a client asks for with POST /v1/jobs.
 type NewJob struct {
+	Kind           batch.JobKind     `json:"kind,omitempty" enum:"batch,call,plan" default:"batch" doc:"batch: every row is sent as a transaction; call: every row is read; plan: every row is simulated as it would be sent, see GET /v1/jobs/{id}/plan"`
 	Target         string            `json:"target,omitempty" doc:"Name of a configured target; may be left out when there is only one" maxLength:"100"`
-	Account        string            `json:"account,omitempty" doc:"Name of a configured account; left out: the default account of the target" maxLength:"100"`
+	Account        string            `json:"account,omitempty" doc:"Name of a configured account; left out: the default account of the target, and nobody for kind call" maxLength:"100"`
 	Contract       string            `json:"contract,omitempty" doc:"Name of a built-in contract, or of one that was deployed through this gateway" maxLength:"100" example:"Evidence"`
 	To             string            `json:"to,omitempty" doc:"Address of the contract; left out: the newest deployment of contract" example:"0x31ed5233b81c79d5adddeef991f531a9bbc2ad01"`
 	Function       string            `json:"function" minLength:"1" maxLength:"1000" doc:"Name or signature of the function" example:"save(bytes32,string)"`
@@ -24,6 +25,8 @@ type NewJob struct {
 	Event          string            `json:"event,omitempty" maxLength:"1000" doc:"An event that the contract must emit in every confirmed row, for example Saved(bytes32,address,string): looked for when the job is reconciled or audited"`
 	InFlight       int               `json:"inFlight,omitempty" minimum:"0" doc:"Most transactions in flight; 0 is the limit of the target"`
 	Priority       string            `json:"priority,omitempty" enum:"low,normal,high" default:"normal" doc:"Which jobs of the target go first; about one in sixteen transactions is left to each lower priority"`
+	Block          *uint64           `json:"block,omitempty" doc:"Of call and plan: every row is read at exactly this block, or is rejected. Nodes of FISCO BCOS read at their newest block only, so that it must be that one"`
+	SameBlock      bool              `json:"sameBlock,omitempty" doc:"Of call and plan: every row is read at the block at which the job begins; rows that come after the next one are rejected"`
 	Name           string            `json:"name,omitempty" maxLength:"200" doc:"Free text for people"`
 	IdempotencyKey string            `json:"idempotencyKey,omitempty" maxLength:"200" doc:"The same key gives the same job, so that a request may be repeated; the header Idempotency-Key says the same"`
 	Signed         *batch.SignedSpec `json:"signed,omitempty" doc:"The rows are transactions that were signed elsewhere, in a file of batchcall sign, which is streamed with PUT /v1/jobs/{id}/rows as application/x-ndjson; account and rows are left out then"`
@@ -53,7 +56,7 @@ func createJobRoute() route {
 		Operation: huma.Operation{
 			OperationID: "createJob", Method: http.MethodPost, Path: "/v1/jobs", Tags: []string{"jobs"}, DefaultStatus: http.StatusCreated,
 			Summary: "Create a job",
-			Description: "Makes a job for one function of one contract. With rows they are checked and stored, and sending begins; " +
+			Description: "Makes a job for one function of one contract: of transactions, or of calls that read or simulate. With rows they are checked and stored, and sending begins; " +
 				"one fault refuses all of them and nothing is sent. Without rows the job waits for PUT /v1/jobs/{id}/rows. " +
 				"A request with an idempotency key may be repeated: the answer is 200 with the job that is there already. " +
 				"With another rate, inFlight or priority the job takes the new ones.",
@@ -88,8 +91,13 @@ func (g *Gateway) createJob(ctx context.Context, in *createJobInput) (*createJob
 	if err != nil {
 		return nil, err
 	}
+	kind := b.Kind
+	if kind == "" {
+		kind = batch.KindBatch
+	}
 	job, created, err := g.cfg.Engine.Create(ctx, batch.Spec{
-		Kind: batch.KindBatch, Name: b.Name, IdempotencyKey: key, Target: b.Target, Account: b.Account,
+		Kind: kind, Block: b.Block, SameBlock: b.SameBlock,
+		Name: b.Name, IdempotencyKey: key, Target: b.Target, Account: b.Account,
 		Contract: b.Contract, To: to, Function: b.Function, ABI: abi, Event: b.Event, Rate: b.Rate, InFlight: b.InFlight, Signed: b.Signed,
 		Priority: batch.Priority(b.Priority),
 	})

@@ -77,7 +77,7 @@ type JobList struct {
 
 type listJobsInput struct {
 	State  string `query:"state" enum:"loading,invalid,ready,running,paused,canceling,canceled,done" doc:"Only jobs in this state"`
-	Kind   string `query:"kind" enum:"batch,transaction" doc:"Only jobs of this kind"`
+	Kind   string `query:"kind" enum:"batch,transaction,call,plan" doc:"Only jobs of this kind"`
 	Target string `query:"target" maxLength:"100" doc:"Only jobs of this target"`
 	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"Most jobs of the page"`
 	Before string `query:"before" maxLength:"64" doc:"ID of a job: only jobs made before it"`

@@ -45,6 +45,7 @@ func routes() []route {
 		removeUploadRoute(),
 		listRowsRoute(),
 		reportRoute(),
+		planRoute(),
 		startJobRoute(),
 		pauseJobRoute(),
 		resumeJobRoute(),

@@ -165,6 +165,9 @@ func (r *Reconciler) prepare(ctx context.Context, jobID string, opt Options) (*a
 	if err != nil {
 		return nil, err
 	}
+	if job.Spec.Kind.Reads() {
+		return nil, &OptionError{"job", fmt.Sprintf("job %s only reads: the chain has nothing of it to compare with", jobID)}
+	}
 	a := &audit{store: r.store, job: job, opt: opt, ours: map[common.Address]bool{job.Signer: true}, rate: rate.NewLimiter(rate.Inf, 1)}
 	var target *Target
 	for i := range r.targets {

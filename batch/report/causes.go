@@ -2,6 +2,7 @@ package report
 
 import (
 	"cmp"
+	"context"
 	"maps"
 	"slices"
 
@@ -36,4 +37,21 @@ func (c causes) list() []Cause {
 	}
 	slices.SortStableFunc(list, func(a, b Cause) int { return cmp.Compare(b.Count, a.Count) })
 	return list
+}
+
+// Causes tells why items of a job are not confirmed, the most frequent first. It
+// reads all items.
+func Causes(ctx context.Context, store Store, jobID string) (list []Cause, err error) {
+	err = store.Snapshot(ctx, jobID, func(s *batch.Snapshot) error {
+		found := causes{}
+		if err := s.Items(ctx, func(it batch.TimedItem) error {
+			found.add(it.Item)
+			return nil
+		}); err != nil {
+			return err
+		}
+		list = found.list()
+		return nil
+	})
+	return list, err
 }

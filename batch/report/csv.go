@@ -46,7 +46,7 @@ func (c *csvWriter) cell(cell string, alone bool) {
 }
 
 func writeCSV(ctx context.Context, s source, _ Options, w *bufio.Writer) error {
-	l := newLines(s.Job().Columns)
+	l := newLines(s.Job().Columns, reads(s.Job()))
 	out := csvWriter{w, ','}
 	if err := out.line(l.header()); err != nil {
 		return err

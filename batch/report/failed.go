@@ -21,7 +21,7 @@ func failed(s batch.ItemState) bool {
 // NDJSON, and nothing is added to its rows.
 func writeFailed(ctx context.Context, s source, opt Options, w *bufio.Writer) error {
 	columns := s.Job().Columns
-	l := newLines(columns)
+	l := newLines(columns, false) // only for the input
 	if columns == nil {
 		return eachFailed(ctx, s, l, func(_ batch.TimedItem, cells []string) error {
 			_, _ = w.WriteString(cells[0])
@@ -68,7 +68,7 @@ func eachFailed(ctx context.Context, s source, l *lines, write func(batch.TimedI
 func keptColumns(columns []string) []int {
 	var kept []int
 	for i, name := range columns {
-		if !slices.Contains(resultColumns, name) {
+		if name != valuesColumn && !slices.Contains(resultColumns, name) {
 			kept = append(kept, i)
 		}
 	}

@@ -71,10 +71,14 @@ func newStopwatch(started *time.Time) *stopwatch {
 }
 
 func (s *stopwatch) add(it batch.TimedItem) {
-	if it.Status == nil || it.Settled.IsZero() || it.Attempted.IsZero() {
+	if it.Status == nil || it.Settled.IsZero() {
 		return
 	}
 	total := time.Duration(it.LatencyMS) * time.Millisecond
+	if it.Attempted.IsZero() { // it was read
+		s.total.add(total)
+		return
+	}
 	first := it.Settled.Add(-total)
 	s.total.add(total)
 	s.landing.add(it.Settled.Sub(it.Attempted))

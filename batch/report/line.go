@@ -9,11 +9,16 @@ import (
 	"unicode/utf8"
 
 	"github.com/bcosgate/bcosgate/batch"
+	"github.com/bcosgate/bcosgate/contracts"
 )
 
 // resultColumns stand behind the columns of the input. Their underscore keeps
 // them apart from arguments when a report is fed back.
 var resultColumns = []string{"_state", "_error", "_tx_hash", "_block", "_status", "_gas_used", "_output", "_contract", "_attempts", "_latency_ms"}
+
+// valuesColumn stands behind them in the report of a job of reads: what was
+// returned, in words.
+const valuesColumn = "_result"
 
 // Where some of them are among resultColumns.
 const (
@@ -32,6 +37,7 @@ const inputColumn = "_input"
 // gives is valid until the next call.
 type lines struct {
 	columns []string // of the input; nil when it has no header
+	reads   bool     // the job made calls: no row has a transaction, and each has what was returned
 	width   int      // how many cells come from the input
 	id      int      // which of them is the row's _id; -1 when there is none
 	cells   []string
@@ -39,8 +45,8 @@ type lines struct {
 	compact bytes.Buffer
 }
 
-func newLines(columns []string) *lines {
-	l := &lines{columns: columns, width: 1, id: -1}
+func newLines(columns []string, reads bool) *lines {
+	l := &lines{columns: columns, reads: reads, width: 1, id: -1}
 	if columns != nil {
 		l.width = len(columns)
 	}
@@ -58,7 +64,11 @@ func (l *lines) header() []string {
 	if l.columns == nil {
 		l.cells = append(l.cells, inputColumn)
 	}
-	return append(append(l.cells, l.columns...), resultColumns...)
+	l.cells = append(append(l.cells, l.columns...), resultColumns...)
+	if l.reads {
+		l.cells = append(l.cells, valuesColumn)
+	}
+	return l.cells
 }
 
 // line is the line of an item.
@@ -72,7 +82,10 @@ func (l *lines) line(it batch.Item) ([]string, error) {
 		hash = it.TxHash.Hex()
 	}
 	if it.Status != nil {
-		block, status, gas = strconv.FormatUint(it.Block, 10), strconv.Itoa(*it.Status), strconv.FormatUint(it.GasUsed, 10)
+		block, status = strconv.FormatUint(it.Block, 10), strconv.Itoa(*it.Status)
+		if !l.reads {
+			gas = strconv.FormatUint(it.GasUsed, 10)
+		}
 	}
 	if it.Contract != nil {
 		contract = it.Contract.Hex()
@@ -81,8 +94,49 @@ func (l *lines) line(it batch.Item) ([]string, error) {
 		latency = strconv.FormatInt(it.LatencyMS, 10)
 	}
 	cells = append(cells, string(it.State), cleanText(it.Error), hash, block, status, gas, it.Output, contract, strconv.Itoa(it.Attempts), latency)
+	if l.reads {
+		values, err := valuesText(it.Outputs)
+		if err != nil {
+			return nil, fmt.Errorf("row %d: %w", it.Row, err)
+		}
+		cells = append(cells, values)
+	}
 	l.cells = cells
 	return cells, nil
+}
+
+// valuesText writes what a call returned as cells of the input are written: a value
+// alone is itself, arrays and structs are JSON; several are an object with their
+// names, or an array where not every one has a name of its own.
+func valuesText(values []contracts.Value) (string, error) {
+	var all any
+	switch len(values) {
+	case 0:
+		return "", nil
+	case 1:
+		if text, ok := values[0].Value.(string); ok {
+			return cleanText(text), nil
+		}
+		all = values[0].Value
+	default:
+		object, list := make(map[string]any, len(values)), make([]any, len(values))
+		for i, v := range values {
+			list[i] = v.Value
+			if v.Name != "" {
+				object[v.Name] = v.Value
+			}
+		}
+		if all = object; len(object) < len(values) {
+			all = list
+		}
+	}
+	var text bytes.Buffer
+	out := json.NewEncoder(&text)
+	out.SetEscapeHTML(false)
+	if err := out.Encode(all); err != nil {
+		return "", err
+	}
+	return cleanText(strings.TrimSuffix(text.String(), "\n")), nil
 }
 
 // input is the part of an item's line that came from the user: the cells as

@@ -17,15 +17,15 @@ type Summary struct {
 	Job        batch.Job   `json:"job"`
 	Genesis    common.Hash `json:"genesis"`              // hash of block 0 of the chain
 	Settled    int64       `json:"settled"`              // items with an outcome
-	Attempts   int64       `json:"attempts"`             // signed transactions
-	Rate       float64     `json:"rate"`                 // settled items a second, from the first attempt to the last outcome
-	First      time.Time   `json:"first,omitzero"`       // when the first attempt was stored
+	Attempts   int64       `json:"attempts"`             // signed transactions; of reads: questions to the chain
+	Rate       float64     `json:"rate"`                 // settled items a second, from First to Last
+	First      time.Time   `json:"first,omitzero"`       // when the first attempt was stored; of reads: when the job began
 	Last       time.Time   `json:"last,omitzero"`        // when the last outcome was stored
-	FirstBlock uint64      `json:"firstBlock,omitempty"` // lowest block that holds an item
+	FirstBlock uint64      `json:"firstBlock,omitempty"` // lowest block that holds an item, or that one was read at
 	LastBlock  uint64      `json:"lastBlock,omitempty"`  // highest
 	GasUsed    uint64      `json:"gasUsed,omitempty"`    // by all items in blocks
-	LatencyMS  Latency     `json:"latencyMs"`            // of items that are in blocks, from the first attempt to the outcome
-	Stages     []Stage     `json:"stages"`               // where the time of items that are in blocks went
+	LatencyMS  Latency     `json:"latencyMs"`            // of items that are in blocks, from the first attempt to the outcome; of reads: from the first question to the answer
+	Stages     []Stage     `json:"stages"`               // where the time of items that are in blocks, or were read, went
 	Errors     []Cause     `json:"errors"`               // why items are not confirmed, the most frequent first
 	Timeline   Timeline    `json:"timeline"`             // outcomes over time
 	Merkle     Merkle      `json:"merkle"`               // over the lines of the CSV report
@@ -61,15 +61,30 @@ func writeSummary(ctx context.Context, s source, _ Options, w *bufio.Writer) err
 	return out.Encode(sum)
 }
 
+// reads reports whether the rows of a job were read, and not sent.
+func reads(job batch.Job) bool { return job.Spec.Kind.Reads() }
+
+// firstQuestion is when the chain was first asked something for the job: its first
+// attempt was stored, or its first row read.
+func firstQuestion(ctx context.Context, s source) (time.Time, error) {
+	if job := s.Job(); reads(job) {
+		if job.Started == nil {
+			return time.Time{}, nil
+		}
+		return *job.Started, nil
+	}
+	return s.FirstAttempt(ctx)
+}
+
 // summarize reads all items once, and shows each to also.
 func summarize(ctx context.Context, s source, also func(batch.Item)) (Summary, error) {
 	sum := Summary{Job: s.Job(), Genesis: s.Genesis()}
-	first, err := s.FirstAttempt(ctx)
+	first, err := firstQuestion(ctx, s)
 	if err != nil {
 		return Summary{}, err
 	}
 	sum.First = first
-	l := newLines(sum.Job.Columns)
+	l := newLines(sum.Job.Columns, reads(sum.Job))
 	var tree lineTree
 	tree.add("", l.header())
 	times, causes, line := newStopwatch(sum.Job.Started), causes{}, timeline{from: first}

@@ -40,12 +40,13 @@ type Expected struct {
 	Rows    *int64                    // nil compares no number of rows
 	States  map[batch.ItemState]int64 // nil compares no numbers of states
 	Columns []string                  // of the input; only an NDJSON report needs them, nil for input without a header
+	Reads   bool                      // the rows were read, and not sent; only an NDJSON report needs it
 }
 
 // Expected is what the summary says of its report.
 func (s Summary) Expected() Expected {
 	rows := int64(s.Merkle.Leaves) - 1
-	want := Expected{Root: s.Merkle.Root, Rows: &rows, Columns: s.Job.Columns}
+	want := Expected{Root: s.Merkle.Root, Rows: &rows, Columns: s.Job.Columns, Reads: reads(s.Job)}
 	if c := s.Job.Counts; s.Job.State != batch.JobInvalid { // whose rows are not counted
 		want.States = map[batch.ItemState]int64{
 			batch.ItemQueued: c.Queued, batch.ItemSubmitted: c.Submitted, batch.ItemUnknown: c.Unknown, batch.ItemConfirmed: c.Confirmed,
@@ -58,8 +59,9 @@ func (s Summary) Expected() Expected {
 // verifier gathers what is found.
 type verifier struct {
 	Verification
-	tree lineTree
-	at   int64 // the row that is being read; 0 is the header
+	tree  lineTree
+	at    int64 // the row that is being read; 0 is the header
+	reads bool  // the rows were read, and not sent
 }
 
 // Verify reads a report in the format CSV or NDJSON to its end, line by line,
@@ -76,6 +78,7 @@ func Verify(ctx context.Context, r io.Reader, format Format, want Expected) (Ver
 	default:
 		return Verification{}, fmt.Errorf("a report in the format %q cannot be verified; %s and %s can", string(format), CSV, NDJSON)
 	}
+	v.reads = want.Reads
 	err := read(ctx, r, want.Columns)
 	if broken, ok := errors.AsType[*syntaxError](err); ok {
 		v.problem(v.at, "the line cannot be read, nor what follows: it %s", broken.reason)
@@ -107,11 +110,15 @@ func (v *verifier) readCSV(ctx context.Context, r io.Reader, _ []string) error {
 		return err
 	}
 	header = slices.Clone(header)
-	width := len(header) - len(resultColumns)
-	if width < 1 || !slices.Equal(header[width:], resultColumns) {
+	results := header
+	if v.reads = header[len(header)-1] == valuesColumn; v.reads {
+		results = header[:len(header)-1]
+	}
+	width := len(results) - len(resultColumns)
+	if width < 1 || !slices.Equal(results[width:], resultColumns) {
 		return &syntaxError{fmt.Sprintf("does not end with the columns %s", strings.Join(resultColumns, " "))}
 	}
-	l := newLines(header[:width])
+	l := newLines(header[:width], v.reads)
 	v.tree.add("", header)
 	for ; ; v.Rows++ {
 		if v.Rows%1024 == 0 && ctx.Err() != nil {
@@ -137,7 +144,7 @@ func (v *verifier) readCSV(ctx context.Context, r io.Reader, _ []string) error {
 }
 
 func (v *verifier) readNDJSON(ctx context.Context, r io.Reader, columns []string) error {
-	l := newLines(columns)
+	l := newLines(columns, v.reads)
 	v.tree.add("", l.header())
 	in := bufio.NewScanner(r)
 	in.Buffer(nil, maxLine)
@@ -190,6 +197,10 @@ func (v *verifier) check(row int64, result []string) {
 	v.States[state]++
 	hash, block, status, gas := result[atHash], result[atBlock], result[atStatus], result[atGas]
 	inBlock := state == batch.ItemConfirmed || state == batch.ItemReverted
+	if v.reads {
+		v.checkRead(row, state, result)
+		return
+	}
 	switch {
 	case !slices.Contains(batch.ItemStates, state):
 		v.problem(row, "_state %q is none", state)
@@ -203,6 +214,24 @@ func (v *verifier) check(row int64, result []string) {
 		v.problem(row, "is queued, but has a _tx_hash")
 	case !isNumber(block) || !isNumber(status) || !isNumber(gas):
 		v.problem(row, "_block, _status or _gas_used is no number")
+	}
+}
+
+// checkRead is check for a row that was read.
+func (v *verifier) checkRead(row int64, state batch.ItemState, result []string) {
+	block, status := result[atBlock], result[atStatus]
+	answered := state == batch.ItemConfirmed || state == batch.ItemReverted
+	switch {
+	case !slices.Contains(batch.ItemStates, state):
+		v.problem(row, "_state %q is none", state)
+	case result[atHash] != "" || result[atGas] != "":
+		v.problem(row, "was read, but has a _tx_hash or _gas_used")
+	case answered != (block != "") || answered != (status != ""):
+		v.problem(row, "is %s: _block and _status do not fit that", state)
+	case !isNumber(block) || !isNumber(status):
+		v.problem(row, "_block or _status is no number")
+	case status != "" && (status == "0") != (state == batch.ItemConfirmed):
+		v.problem(row, "is %s with _status %s", state, status)
 	}
 }
 

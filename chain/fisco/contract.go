@@ -9,6 +9,7 @@ import (
 	"github.com/bcosgate/bcosgate/chain"
 	"github.com/bcosgate/bcosgate/chain/fisco/result"
 	"github.com/bcosgate/bcosgate/chain/fisco/suite"
+	"github.com/bcosgate/bcosgate/chain/fisco/tx"
 	"github.com/bcosgate/bcosgate/chain/jsonrpc"
 )
 
@@ -26,12 +27,16 @@ func (m *Methods) CallContractAs(ctx context.Context, key *suite.Key, to common.
 		return result.Call{}, m.at(&chain.Error{Kind: chain.KindInvalid, Sent: chain.SentNo, Op: opCall,
 			Msg: "the key is for a " + key.Suite().String() + " ledger, the group has a " + m.suite.String() + " one"})
 	}
-	text := hex.EncodeToString(to[:])
-	signature, err := key.Sign(m.suite.Hash([]byte(text), input))
+	signature, err := key.Sign(tx.CallDigest(m.suite, to, input))
 	if err != nil {
 		return result.Call{}, m.at(&chain.Error{Kind: chain.KindInvalid, Sent: chain.SentNo, Op: opCall, Msg: "the key cannot sign", Err: err})
 	}
-	return read[result.Call](ctx, m, opCall, m.group, "", text, jsonrpc.Hex(input), jsonrpc.Hex(signature))
+	return m.callSigned(ctx, to, input, signature)
+}
+
+// callSigned reads as the account that signed the call.
+func (m *Methods) callSigned(ctx context.Context, to common.Address, input, signature []byte) (result.Call, error) {
+	return read[result.Call](ctx, m, opCall, m.group, "", hex.EncodeToString(to[:]), jsonrpc.Hex(input), jsonrpc.Hex(signature))
 }
 
 // GetCode is the code of an account, empty when it has none.

@@ -60,13 +60,20 @@ func (m *Methods) Identity(ctx context.Context) (chain.Identity, error) {
 	return chain.Identity{ChainID: m.chainID, Group: m.group, Genesis: genesis}, nil
 }
 
-// Call reads on the node's newest state, without a sender: a From other than the
-// zero address would have to be signed and is KindUnsupported; see CallContractAs.
+// Call reads on the node's newest state. A From other than the zero address needs a
+// Signature, without which it is KindUnsupported. The node takes no block, so that
+// a Block is compared with the one that it read at.
 func (m *Methods) Call(ctx context.Context, msg chain.CallMsg) (chain.CallResult, error) {
-	if msg.From != nil && *msg.From != (common.Address{}) {
-		return chain.CallResult{}, m.at(&chain.Error{Kind: chain.KindUnsupported, Sent: chain.SentNo, Op: opCall, Msg: "a call from an account must be signed by its key"})
+	var answer result.Call
+	var err error
+	switch {
+	case msg.From == nil || *msg.From == (common.Address{}):
+		answer, err = m.CallContract(ctx, msg.To, msg.Input)
+	case len(msg.Signature) == 0:
+		err = m.at(&chain.Error{Kind: chain.KindUnsupported, Sent: chain.SentNo, Op: opCall, Msg: "a call from an account must be signed by its key"})
+	default:
+		answer, err = m.callSigned(ctx, msg.To, msg.Input, msg.Signature)
 	}
-	answer, err := m.CallContract(ctx, msg.To, msg.Input)
 	if err != nil {
 		return chain.CallResult{}, err
 	}
@@ -74,7 +81,19 @@ func (m *Methods) Call(ctx context.Context, msg chain.CallMsg) (chain.CallResult
 	if err != nil {
 		return chain.CallResult{}, err
 	}
+	if msg.Block != nil && number != *msg.Block {
+		return chain.CallResult{}, m.at(otherBlock(number, *msg.Block))
+	}
 	return chain.CallResult{BlockNumber: number, Status: answer.Status, StatusName: StatusName(answer.Status), Output: answer.Output}, nil
+}
+
+// otherBlock says why a block was not read at.
+func otherBlock(got, want uint64) *chain.Error {
+	if got < want {
+		return &chain.Error{Kind: chain.KindNotFound, Sent: chain.SentNo, Op: opCall, Msg: fmt.Sprintf("block %d is not there yet, the node is at block %d", want, got)}
+	}
+	return &chain.Error{Kind: chain.KindUnsupported, Sent: chain.SentNo, Op: opCall,
+		Msg: fmt.Sprintf("the node reads at its newest block only, which is %d: block %d cannot be read any more", got, want)}
 }
 
 // Code is the code of an account, empty when it has none.

@@ -27,9 +27,14 @@ func (g *Guard) Identity(ctx context.Context) (chain.Identity, error) { return g
 
 // Call reads on a node that knows of every block that an answer of this Guard told
 // of in the last 30 s (receipts, blocks, results of calls; Head is no promise). The
-// answer holds until there is a new block.
+// answer holds until there is a new block, and for ever when it is of one that msg
+// names, which then only nodes that know of it are asked for.
 func (g *Guard) Call(ctx context.Context, msg chain.CallMsg) (chain.CallResult, error) {
-	result, err := read[chain.CallResult](ctx, g, request{op: opCall, key: callKey(msg), life: headBound, msg: msg, ask: askCall})
+	question := request{op: opCall, key: callKey(msg), life: headBound, msg: msg, ask: askCall}
+	if msg.Block != nil {
+		question.life, question.minHead = immutable, *msg.Block
+	}
+	result, err := read[chain.CallResult](ctx, g, question)
 	if err == nil {
 		g.floor.raise(result.BlockNumber)
 	}
@@ -60,7 +65,8 @@ func (g *Guard) Code(ctx context.Context, addr common.Address) ([]byte, error) {
 	return answer.code, err
 }
 
-// read makes a query.
+// read makes a query, of a node that knows of what callers were told, and of the
+// question's minHead.
 func read[T any](ctx context.Context, g *Guard, question request) (T, error) {
 	q := struct { // one piece of memory
 		request
@@ -69,7 +75,7 @@ func read[T any](ctx context.Context, g *Guard, question request) (T, error) {
 	r := &q.request
 	r.class = Query
 	r.flight = &q.flight
-	r.minHead = g.floor.get()
+	r.minHead = max(question.minHead, g.floor.get())
 	r.want.MinHead = r.minHead
 	if head, err := g.pool.Head(ctx); err == nil {
 		r.head = head.Number

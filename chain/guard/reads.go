@@ -60,15 +60,22 @@ func askCode(ctx context.Context, r *request, l pool.Lease) (any, error) {
 }
 
 // callKey is equal for calls that ask the same. No From is the zero address. All
-// keys begin with a byte of their own kind.
+// keys begin with a byte of their own kind. The signature belongs to it: without one
+// the same call may be refused.
 func callKey(msg chain.CallMsg) string {
 	var from common.Address
 	if msg.From != nil {
 		from = *msg.From
 	}
 	var key strings.Builder
-	key.Grow(1 + 2*common.AddressLength + len(msg.Input))
-	key.WriteByte('c')
+	key.Grow(1 + 8 + 2*common.AddressLength + 1 + len(msg.Signature) + len(msg.Input))
+	if msg.Block == nil {
+		key.WriteByte('c')
+	} else {
+		key.WriteString(fixedKey('p', binary.BigEndian.AppendUint64(nil, *msg.Block)))
+	}
+	key.WriteByte(byte(len(msg.Signature))) // 65 or 128 bytes
+	key.Write(msg.Signature)
 	key.Write(from[:])
 	key.Write(msg.To[:])
 	key.Write(msg.Input)

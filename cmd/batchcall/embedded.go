@@ -79,6 +79,16 @@ func closeTargets(targets []assemble.Target) error {
 // openEngine connects, opens the store (making it if need be) and starts the
 // engine, which goes on with what an earlier process left unfinished.
 func (a *app) openEngine(ctx context.Context) (*embedded, error) {
+	if !batch.IsStoreURL(a.opt.store) {
+		if err := os.MkdirAll(filepath.Dir(a.opt.store), 0o700); err != nil {
+			return nil, fmt.Errorf("the folder of the store: %w", err)
+		}
+	}
+	return a.openEngineOn(ctx, a.opt.store)
+}
+
+// openEngineOn is openEngine with the store at a location.
+func (a *app) openEngineOn(ctx context.Context, store string) (*embedded, error) {
 	cfg, err := a.localConfig()
 	if err != nil {
 		return nil, err
@@ -92,19 +102,14 @@ func (a *app) openEngine(ctx context.Context) (*embedded, error) {
 		return nil, err
 	}
 	e := &embedded{targets: targets}
-	if err := e.start(ctx, a); err != nil {
+	if err := e.start(ctx, a, store); err != nil {
 		return nil, errors.Join(err, e.Close())
 	}
 	return e, nil
 }
 
-func (e *embedded) start(ctx context.Context, a *app) (err error) {
-	if !batch.IsStoreURL(a.opt.store) {
-		if err := os.MkdirAll(filepath.Dir(a.opt.store), 0o700); err != nil {
-			return fmt.Errorf("the folder of the store: %w", err)
-		}
-	}
-	if e.store, err = batch.OpenStore(ctx, a.opt.store); err != nil {
+func (e *embedded) start(ctx context.Context, a *app, store string) (err error) {
+	if e.store, err = batch.OpenStore(ctx, store); err != nil {
 		return err
 	}
 	engine, err := batch.NewEngine(batch.Config{Store: e.store, Targets: assemble.EngineTargets(e.targets), Logger: a.logger()})

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/spf13/pflag"
+
 	"github.com/bcosgate/bcosgate/batch/rows"
 )
 
@@ -18,6 +20,13 @@ type inputOptions struct {
 	format    string // csv, ndjson (also jsonl) or parquet; "" chooses by name and content
 	delimiter string
 	encoding  string
+}
+
+// addTo declares the flags that say how rows are written; -f is each command's own.
+func (o *inputOptions) addTo(f *pflag.FlagSet) {
+	f.StringVar(&o.format, "format", "", "csv, ndjson or parquet (default: by the file's name, else its content)")
+	f.StringVar(&o.delimiter, "delimiter", "", "between the cells of a CSV: comma, semicolon, tab or one character (default: found out)")
+	f.StringVar(&o.encoding, "encoding", "", "utf-8, gbk or utf-16 (default: found out)")
 }
 
 // input is the rows of a run as a file that can be read more than once.

@@ -75,9 +75,7 @@ An interrupt (Ctrl-C) settles what is in flight and prints how to go on. With
 	o.files.addTo(f, "FILE.failed.csv beside the input, unless it is there already")
 	f.StringVar(&o.key, "idempotency-key", "", "`key` that finds the job again, instead of one made of what is called and the file")
 	f.BoolVar(&o.anew, "new", false, "make another job, even if the same file was run before")
-	f.StringVar(&o.input.format, "format", "", "csv, ndjson or parquet (default: by the file's name, else its content)")
-	f.StringVar(&o.input.delimiter, "delimiter", "", "between the cells of a CSV: comma, semicolon, tab or one character (default: found out)")
-	f.StringVar(&o.input.encoding, "encoding", "", "utf-8, gbk or utf-16 (default: found out)")
+	o.input.addTo(f)
 	return cmd
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bcosgate/bcosgate/batch"
+	"github.com/bcosgate/bcosgate/batch/plan"
 	"github.com/bcosgate/bcosgate/batch/reconcile"
 	"github.com/bcosgate/bcosgate/batch/report"
 	"github.com/bcosgate/bcosgate/certs"
@@ -77,7 +78,7 @@ func (w *world) gateway(t *testing.T, token string) (plain, secured *httptest.Se
 	require.NoError(t, err)
 	handler, err := gateway.New(gateway.Config{
 		Uploads: received,
-		Version: "test", Engine: engine, Auditor: auditor, Reports: report.NewWriter(store), Logger: log,
+		Version: "test", Engine: engine, Auditor: auditor, Planner: &plan.Maker{Store: store, Past: store}, Reports: report.NewWriter(store), Logger: log,
 		Targets: []gateway.Target{{Info: targets[0].Info, Chain: targets[0].Guard, Nodes: noNodes{}}},
 		Tokens:  []gateway.Token{gateway.NewToken("test", token)},
 	})

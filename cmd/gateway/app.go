@@ -104,7 +104,7 @@ func (a *App) start(ctx context.Context) error {
 		return err
 	}
 	a.api, err = gateway.New(gateway.Config{
-		Version: buildinfo.Read().Version, Engine: engine, Auditor: auditor, Reports: report.NewWriter(store), Targets: apiTargets(targets), Tokens: tokens, Metrics: metrics, Logger: a.log,
+		Version: buildinfo.Read().Version, Engine: engine, Auditor: auditor, Planner: planner(store, targets), Reports: report.NewWriter(store), Targets: apiTargets(targets), Tokens: tokens, Metrics: metrics, Logger: a.log,
 		BodyLimit: int64(a.cfg.HTTP.BodyLimit), RowsLimit: int64(a.cfg.HTTP.RowsLimit), Uploads: received,
 	})
 	if err != nil {

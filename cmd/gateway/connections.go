@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/bcosgate/bcosgate/batch"
+	"github.com/bcosgate/bcosgate/batch/plan"
 	"github.com/bcosgate/bcosgate/chain/guard"
 	"github.com/bcosgate/bcosgate/chain/pool"
 	"github.com/bcosgate/bcosgate/gateway"
@@ -18,6 +19,15 @@ func apiTargets(targets []assemble.Target) []gateway.Target {
 		list[i] = gateway.Target{Info: t.Info, Chain: t.Guard, Nodes: connections{t.Pool, t.Guard}}
 	}
 	return list
+}
+
+// planner makes plans of jobs in the store, with the limits of the targets.
+func planner(store *batch.Store, targets []assemble.Target) *plan.Maker {
+	m := &plan.Maker{Store: store, Past: store, Rates: map[string]float64{}}
+	for _, t := range targets {
+		m.Rates[t.Info.Name] = t.Limits.Rate
+	}
+	return m
 }
 
 // connections are the nodes of a target, in the words of the API.

@@ -13,12 +13,14 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 
 	"github.com/bcosgate/bcosgate/batch"
+	"github.com/bcosgate/bcosgate/batch/plan"
 	"github.com/bcosgate/bcosgate/batch/reconcile"
 	"github.com/bcosgate/bcosgate/batch/report"
 )
 
 // JobRequest asks for a job: many calls of one function of one contract.
 type JobRequest struct {
+	Kind           batch.JobKind     `json:"kind,omitempty"`           // batch, call or plan; "" is batch
 	Name           string            `json:"name,omitempty"`           // free text for people
 	IdempotencyKey string            `json:"idempotencyKey,omitempty"` // the same key gives the same job
 	Target         string            `json:"target,omitempty"`         // "" is the only one
@@ -32,6 +34,8 @@ type JobRequest struct {
 	InFlight       int               `json:"inFlight,omitempty"`       // most transactions in flight; 0 is the target's limit
 	Signed         *batch.SignedSpec `json:"signed,omitempty"`         // the rows are a file of signed transactions, sent by PutRows or UploadRows
 	Priority       batch.Priority    `json:"priority,omitempty"`       // "" is normal
+	Block          *uint64           `json:"block,omitempty"`          // of calls and plans: read at exactly this block
+	SameBlock      bool              `json:"sameBlock,omitempty"`      // of calls and plans: read at the block at which the job begins
 	Rows           []json.RawMessage `json:"rows,omitempty"`           // objects or arrays; nil when PutRows will send them
 	Start          *bool             `json:"start,omitempty"`          // only with Rows; nil is true: begin to send when they are stored
 }
@@ -278,4 +282,16 @@ func setIf(query url.Values, key, value string) {
 	if value != "" {
 		query.Set(key, value)
 	}
+}
+
+// Plan tells what the rows of a job of kind plan would do, once they are all
+// simulated. rate is the most rows a second that are to be sent; 0 is no limit.
+func (c *Client) Plan(ctx context.Context, id string, rate float64) (plan.Plan, error) {
+	query := url.Values{}
+	if rate > 0 {
+		query.Set("rate", strconv.FormatFloat(rate, 'f', -1, 64))
+	}
+	var p plan.Plan
+	_, err := c.doJSON(ctx, request{method: http.MethodGet, path: "/v1/jobs/" + url.PathEscape(id) + "/plan", query: query, repeat: true}, &p)
+	return p, err
 }

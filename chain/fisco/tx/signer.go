@@ -30,7 +30,10 @@ type Signer struct {
 	group    string
 }
 
-var _ chain.Signer = (*Signer)(nil)
+var (
+	_ chain.Signer     = (*Signer)(nil)
+	_ chain.CallSigner = (*Signer)(nil)
+)
 
 // NewSigner makes a signer.
 func NewSigner(key *suite.Key, chainID, group string) *Signer {
@@ -52,6 +55,21 @@ func (s *Signer) Nonce(ref string) string {
 	mac.Write([]byte(ref))
 	var sum [sha256.Size]byte
 	return new(big.Int).SetBytes(mac.Sum(sum[:0])[:nonceLen]).String()
+}
+
+// SignCall signs a read, which a node from 3.4 on then makes as this account.
+func (s *Signer) SignCall(to common.Address, input []byte) ([]byte, error) {
+	signature, err := s.key.Sign(CallDigest(s.key.Suite(), to, input))
+	if err != nil {
+		return nil, &chain.Error{Kind: chain.KindInvalid, Sent: chain.SentNo, Op: "sign", Msg: "the account's key cannot sign", Err: err}
+	}
+	return signature, nil
+}
+
+// CallDigest is what the caller of a read signs: the hash over the text of the
+// address, 40 lower-case hex digits as we send it, and the input (protocol §3.5.1).
+func CallDigest(s suite.Suite, to common.Address, input []byte) common.Hash {
+	return s.Hash([]byte(hex.EncodeToString(to[:])), input)
 }
 
 // Fields are all that a caller may choose of a transaction besides its intent

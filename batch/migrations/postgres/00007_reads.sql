@@ -1,0 +1,5 @@
+-- +goose Up
+
+ALTER TABLE jobs ADD COLUMN block BIGINT;
+ALTER TABLE jobs ADD COLUMN first_block BIGINT;
+ALTER TABLE jobs ADD COLUMN last_block BIGINT;

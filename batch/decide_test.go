@@ -38,6 +38,12 @@ func TestDecide(t *testing.T) {
 	cancelingUnsent := signed
 	cancelingUnsent.canceling = true
 	restarted, _ := begin(1, false)
+	given := signed
+	given.given = true
+	givenRefused := given
+	givenRefused.refused = chain.KindInvalid
+	givenPassed := given
+	givenPassed.limitPassed = true
 
 	no, maybe, yes := chain.SentNo, chain.SentMaybe, chain.SentYes
 	for _, c := range []struct {
@@ -95,6 +101,13 @@ func TestDecide(t *testing.T) {
 		{"it may still land", passed, answer{to: askProof, kind: chain.KindPending}, actLook, ""},
 		{"it landed after all", passed, answer{to: askProof, kind: chain.KindExists}, actLook, ""},
 		{"nobody can be asked for the proof", passed, answer{to: askProof, kind: chain.KindUnavailable}, actProve, ""},
+
+		{"given and refused: somebody else may have sent it", given, answer{to: askSend, kind: chain.KindInvalid, sent: no}, actLook, ""},
+		{"given, refused, and on the chain", givenRefused, answer{to: askReceipt, succeeded: true}, actSettle, ItemConfirmed},
+		{"given, refused, and not on the chain", givenRefused, answer{to: askReceipt, kind: chain.KindNotFound}, actSettle, ItemRejected},
+		{"given, refused, and nobody can be asked", givenRefused, answer{to: askReceipt, kind: chain.KindUnavailable}, actLook, ""},
+		{"given, and too late to be sent", givenPassed, answer{to: askSend, kind: chain.KindExpired, sent: no}, actProve, ""},
+		{"given, and proven absent: nobody can sign it anew", givenPassed, answer{to: askProof}, actSettle, ItemRejected},
 
 		{"canceled while it had no connection", cancelingUnsent, answer{to: askSend, kind: chain.KindUnavailable, sent: no}, actSettle, ItemCanceled},
 		{"canceled while its answer was lost", cancelingUnsent, answer{to: askSend, kind: chain.KindTimeout, sent: maybe}, actLook, ""},
@@ -172,6 +185,7 @@ func (l *life) step(ask func(do action, signs bool) (a answer, signFails, limitP
 	}
 	if signs {
 		l.check(!l.exposed, "new bytes without proof")
+		l.check(!l.s.given || l.signed == 0, "other bytes than the given ones")
 	}
 	a, signFails, limitPassed := ask(do, signs)
 	if signs && !signFails {
@@ -228,6 +242,7 @@ func TestDecideNeverDoublesWhateverTheChainSays(t *testing.T) {
 		l.canceling = rapid.IntRange(0, 9).Draw(t, "canceled before") == 0
 		l.exposed = attempts > 0
 		l.s, l.next = begin(attempts, l.canceling)
+		l.s.given = rapid.Bool().Draw(t, "given")
 		for range rapid.IntRange(1, 60).Draw(t, "steps") {
 			if l.next.do == actSettle || l.next.do == actHalt {
 				return

@@ -200,6 +200,7 @@ func (r *run) sign(it *itemRun) error {
 	if err != nil {
 		return err
 	}
+	r.noteHead(head.Number)
 	tx, err := r.maker.attempt(r.e.hard, it, head.Number)
 	if err != nil {
 		return err
@@ -277,7 +278,11 @@ func (r *run) limitPassed(it *itemRun) bool {
 	ctx, cancel := context.WithTimeout(r.e.hard, queryTimeout)
 	defer cancel()
 	head, err := r.target.Chain.Head(ctx)
-	return err == nil && head.Number > it.last().limit
+	if err != nil {
+		return false
+	}
+	r.noteHead(head.Number)
+	return head.Number > it.last().limit
 }
 
 // prove asks for the proof that no attempt can land any more.
@@ -350,19 +355,7 @@ func (r *run) settle(it *itemRun, state ItemState) {
 			o.kind, o.text = "reverted", r.revertText(it.receipt)
 		}
 	case ItemRejected:
-		o.kind, o.text = string(it.kind), it.text
-		if it.s.nonceUsed {
-			o.kind = string(chain.KindNonceUsed)
-			o.text = "another transaction has used this item's nonce (was the idempotency key used with another store?); " + it.proof
-		} else if it.s.refused != "" {
-			o.kind = string(it.s.refused)
-			if it.proof != "" {
-				o.text += "; " + it.proof
-			}
-		} else if it.s.given && it.proof != "" {
-			o.kind = string(chain.KindExpired)
-			o.text = fmt.Sprintf("it was not included before its block limit %d: plan the row again; %s", it.last().limit, it.proof)
-		}
+		o.kind, o.text = it.whyRejected()
 	case ItemCanceled:
 		o.text = "canceled before it was sent"
 		if it.proof != "" {
@@ -386,6 +379,25 @@ func (r *run) end(it *itemRun, o *outcome) {
 			r.e.cfg.Observer.Settled(r.target.Info.Name, state, o.latency)
 			r.settled(row, from, state)
 		}})
+}
+
+// whyRejected says why the item will never be included.
+func (it *itemRun) whyRejected() (kind, text string) {
+	kind, text = string(it.kind), it.text
+	switch {
+	case it.s.nonceUsed:
+		kind = string(chain.KindNonceUsed)
+		text = "another transaction has used this item's nonce (was the idempotency key used with another store?)"
+	case it.s.refused != "":
+		kind = string(it.s.refused)
+	case it.proof != "": // only given bytes are not signed anew
+		kind = string(chain.KindExpired)
+		text = fmt.Sprintf("it was not included before its block limit %d: plan the row again", it.last().limit)
+	}
+	if it.proof != "" {
+		text += "; " + it.proof
+	}
+	return kind, text
 }
 
 // revertText says why a contract refused, as well as the receipt tells.

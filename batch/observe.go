@@ -20,6 +20,7 @@ type Progress struct {
 	Window   int           `json:"window"`            // how many the target may have in flight now, for all jobs
 	ETA      time.Duration `json:"eta"`               // nanoseconds until all items are settled at this rate; 0 when unknown
 	Waiting  string        `json:"waiting,omitempty"` // why nothing moves for the moment, in words
+	Budget   *BlockBudget  `json:"budget,omitempty"`  // of transactions that were signed elsewhere; nil for others, and before a head is known
 	Halted   bool          `json:"halted"`            // the job cannot go on until its Reason is mended
 	Reason   string        `json:"reason,omitempty"`
 

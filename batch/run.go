@@ -76,6 +76,7 @@ type run struct {
 	meter    meter
 	waiting  string    // why the run does nothing at all, for the moment
 	halted   string    // why it cannot go on
+	blocks   blockPace // of signed rows
 	skipped  int64     // the first row that was passed over without an outcome, 0 is none
 	stopped  *stopping // the rule that paused the job, when it was one
 }
@@ -563,6 +564,9 @@ func (r *run) progress() Progress {
 	if trouble := r.commits.trouble.Load(); trouble != nil {
 		p.Waiting = *trouble
 	}
+	if s := r.rec.Spec.Signed; s != nil {
+		p.Budget = r.budget(s.BlockLimit)
+	}
 	c := p.Counts
 	left := c.Queued + c.Submitted + c.Unknown
 	if p.State != JobRunning { // those that were not sent are not sent now
@@ -570,11 +574,30 @@ func (r *run) progress() Progress {
 	}
 	if p.Waiting == "" && c.Unknown > 0 && c.Unknown == left {
 		p.Waiting = fmt.Sprintf("finding out whether %d items landed", c.Unknown)
+		if p.Budget != nil && p.Budget.Left == 0 {
+			p.Waiting += fmt.Sprintf("; the proof needs a block or two after block limit %d, which any transactions make", p.Budget.BlockLimit)
+		}
 	}
 	if p.Rate > 0 {
 		p.ETA = time.Duration(float64(left) / p.Rate * float64(time.Second))
 	}
 	return p
+}
+
+// noteHead takes a head that the chain told.
+func (r *run) noteHead(head uint64) {
+	if r.rec.Spec.Signed == nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.blocks.note(head, r.counts.settled())
+}
+
+func (r *run) budget(limit uint64) *BlockBudget {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.blocks.budget(limit, r.counts)
 }
 
 // Progress is a snapshot of the job from memory when it is running here, else

@@ -57,6 +57,11 @@ func words() map[string]string {
 		"SignedSpec.genesis":    "Hash of block 0 of the chain that they are for",
 		"SignedSpec.blockLimit": "The last block that may have one of them",
 
+		"BlockBudget.head":       "The newest block that is known",
+		"BlockBudget.blockLimit": "The last block that may have one of the transactions",
+		"BlockBudget.left":       "Blocks until then; 0 once none may land any more",
+		"BlockBudget.needed":     "Blocks that all that is left needs at the pace of this run; left out while that is not known",
+
 		"Counts.queued":    "Nothing signed, or not read, yet",
 		"Counts.submitted": "An attempt is stored and may have been sent",
 		"Counts.unknown":   "Sent perhaps; the outcome is being looked up",

@@ -100,7 +100,7 @@ func (g *Gateway) openRows(spec batch.Spec, format rows.Format, r io.Reader, opt
 	var reader rows.Reader
 	var err error
 	if spec.Signed != nil {
-		reader, err = signedRows(format, r)
+		reader, err = signedRows(*spec.Signed, format, r)
 	} else {
 		reader, err = rows.New(format, r, options)
 	}
@@ -111,11 +111,11 @@ func (g *Gateway) openRows(spec batch.Spec, format rows.Format, r io.Reader, opt
 }
 
 // signedRows reads a file of signed transactions.
-func signedRows(format rows.Format, r io.Reader) (rows.Reader, error) {
+func signedRows(spec batch.SignedSpec, format rows.Format, r io.Reader) (rows.Reader, error) {
 	if format != rows.FormatNDJSON {
 		return nil, newProblem(http.StatusUnsupportedMediaType, "unsupported_media_type", "the job is for signed transactions: send the file of batchcall sign as application/x-ndjson")
 	}
-	reader, err := offline.NewReader(r)
+	reader, err := offline.NewJobReader(r, spec)
 	if err != nil {
 		return nil, err
 	}

@@ -77,6 +77,11 @@ func (h Header) Callee() batch.Callee {
 	return batch.Callee{To: h.To, ABI: h.ABI, Function: h.Function}
 }
 
+// Spec is what a job must say that is to send the transactions.
+func (h Header) Spec() batch.SignedSpec {
+	return batch.SignedSpec{Plan: h.Plan, Signer: h.Signer, Genesis: h.Genesis, BlockLimit: h.BlockLimit}
+}
+
 // validate says what is wrong with a header.
 func (h Header) validate(want Format) error {
 	switch {

@@ -358,8 +358,22 @@ func TestWritersRefuseWhatReadersWould(t *testing.T) {
 	require.NoError(t, err)
 	_, err = w.Finish()
 	require.ErrorContains(t, err, "there are no rows")
-	require.ErrorContains(t, w.Write(rows.Row{Number: 2, Source: json.RawMessage(`["a","0x01","b",""]`)}), "row 2 comes behind row 0")
-	requireFault(t, w.Write(rows.Row{Number: 1, Source: json.RawMessage(`["a","0x01","b",""]`)}), "too few bytes")
+	fault := w.Write(rows.Row{Number: 1, Line: 2, ID: "a", Source: json.RawMessage(`["a","0x01","b",""]`)})
+	requireFault(t, fault, "too few bytes")
+	require.ErrorContains(t, fault, "row 1 (line 2)")
+	require.ErrorContains(t, w.Write(rows.Row{Number: 1}), "row 1 comes behind row 1")
+	good := json.RawMessage(fmt.Sprintf(`["b","0x%064x","b",""]`, 7))
+	require.NoError(t, w.Write(rows.Row{Number: 2, ID: "b", Source: good}))
+	_, err = w.Finish()
+	require.ErrorContains(t, err, "of 2 rows 1 are missing")
+
+	w, err = NewUnsignedWriter(io.Discard, header(t))
+	require.NoError(t, err)
+	require.NoError(t, w.Write(rows.Row{Number: 1, ID: "b", Source: good}))
+	require.NoError(t, w.Write(rows.Row{Number: 2, ID: "b", Source: good}))
+	_, err = w.Finish()
+	requireFault(t, err, "the same _id")
+	require.ErrorContains(t, err, `row 2, column "_id": is already the _id of row 1`)
 }
 
 func TestCancelEndsSigning(t *testing.T) {

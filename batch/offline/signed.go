@@ -9,6 +9,7 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/common/hexutil"
 
+	"github.com/bcosgate/bcosgate/batch"
 	"github.com/bcosgate/bcosgate/batch/rows"
 	"github.com/bcosgate/bcosgate/chain"
 )
@@ -55,6 +56,18 @@ func NewReader(r io.Reader) (*Reader, error) {
 		return nil, err
 	}
 	return &Reader{lines: lines, restore: rows.NewRestorer(lines.header.Columns)}, nil
+}
+
+// NewJobReader is NewReader for a job; a file for another one is a *rows.Fault.
+func NewJobReader(r io.Reader, job batch.SignedSpec) (*Reader, error) {
+	in, err := NewReader(r)
+	if err != nil {
+		return nil, err
+	}
+	if got := in.Header().Spec(); got != job {
+		return nil, &rows.Fault{Line: 1, Reason: fmt.Sprintf("is for another job: the file has %+v, the job %+v", got, job)}
+	}
+	return in, nil
 }
 
 // Header is the first line.

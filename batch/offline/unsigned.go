@@ -29,6 +29,8 @@ type UnsignedWriter struct {
 	lines   *lineWriter
 	restore *rows.Restorer
 	encode  *batch.Encoder
+	ids     idSet
+	last    int64 // number of the row that came last
 }
 
 // NewUnsignedWriter writes the header, in which it fills in format and version. It
@@ -58,15 +60,19 @@ func (h Header) encoder() (*batch.Encoder, error) {
 	return encode, nil
 }
 
-// Write writes the next row, of which it needs Number, ID and Source. It makes the
-// call from Source alone, as the signing machine will; a *rows.Fault says why it
-// cannot.
+// Write writes the next row, of which it needs Number, Line, ID and Source. It makes
+// the call from Source alone, as the signing machine will; a *rows.Fault says why it
+// cannot. More rows can be written then, to find all faults, but not finished.
 func (u *UnsignedWriter) Write(row rows.Row) error {
 	line := unsignedRow{Row: row.Number, ID: row.ID, Source: row.Source}
-	if row.Number != u.lines.rows+1 {
-		return fmt.Errorf("row %d comes behind row %d", row.Number, u.lines.rows)
+	if row.Number <= u.last {
+		return fmt.Errorf("row %d comes behind row %d", row.Number, u.last)
 	}
+	u.last = row.Number
 	call, err := callOf(u.restore, u.encode, row.Number, row.ID, row.Source)
+	if fault, ok := errors.AsType[*rows.Fault](err); ok {
+		fault.Line = row.Line
+	}
 	if err != nil {
 		return err
 	}
@@ -75,14 +81,21 @@ func (u *UnsignedWriter) Write(row rows.Row) error {
 	if err != nil {
 		return err
 	}
+	u.ids.add(row.ID, row.Number)
 	return u.lines.row(text)
 }
 
 // Finish writes the end of the file and gives the hash of all of it. A file
-// without it is refused.
+// without it is refused. Two rows with the same _id are a *rows.Fault.
 func (u *UnsignedWriter) Finish() (sha256 [32]byte, err error) {
-	if u.lines.rows == 0 {
+	switch {
+	case u.last == 0:
 		return sha256, errors.New("unsigned transactions: there are no rows")
+	case u.lines.rows != u.last:
+		return sha256, fmt.Errorf("unsigned transactions: of %d rows %d are missing", u.last, u.last-u.lines.rows)
+	}
+	if first, second, ok := u.ids.twins(); ok {
+		return sha256, &rows.Fault{Row: second, Column: "_id", Reason: fmt.Sprintf("is already the _id of row %d", first)}
 	}
 	return u.lines.finish()
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 
 	"github.com/bcosgate/bcosgate/batch"
+	"github.com/bcosgate/bcosgate/batch/offline"
 	"github.com/bcosgate/bcosgate/batch/report"
 	"github.com/bcosgate/bcosgate/batch/rows"
 	"github.com/bcosgate/bcosgate/configs"
@@ -78,21 +79,17 @@ func closeTargets(targets []assemble.Target) error {
 
 // openEngine connects, opens the store (making it if need be) and starts the
 // engine, which goes on with what an earlier process left unfinished.
-func (a *app) openEngine(ctx context.Context) (*embedded, error) {
+func (a *app) openEngine(ctx context.Context, cfg configs.Config) (*embedded, error) {
 	if !batch.IsStoreURL(a.opt.store) {
 		if err := os.MkdirAll(filepath.Dir(a.opt.store), 0o700); err != nil {
 			return nil, fmt.Errorf("the folder of the store: %w", err)
 		}
 	}
-	return a.openEngineOn(ctx, a.opt.store)
+	return a.openEngineOn(ctx, cfg, a.opt.store)
 }
 
 // openEngineOn is openEngine with the store at a location.
-func (a *app) openEngineOn(ctx context.Context, store string) (*embedded, error) {
-	cfg, err := a.localConfig()
-	if err != nil {
-		return nil, err
-	}
+func (a *app) openEngineOn(ctx context.Context, cfg configs.Config, store string) (*embedded, error) {
 	accounts, err := a.openAccounts(cfg)
 	if err != nil {
 		return nil, err
@@ -150,6 +147,11 @@ func (e *embedded) target() batch.Target { return e.targets[0].Target }
 
 func (e *embedded) TargetName(context.Context) (string, error) { return e.target().Info.Name, nil }
 
+func (e *embedded) Head(ctx context.Context) (uint64, error) {
+	head, err := e.target().Chain.Head(ctx)
+	return head.Number, err
+}
+
 func (e *embedded) Account() string { return e.target().DefaultAccount }
 
 func (e *embedded) Signer() (string, error) {
@@ -172,7 +174,16 @@ func (e *embedded) Load(ctx context.Context, jobID string, in *input, loaded fun
 		return batch.Job{}, err
 	}
 	defer f.Close()
-	r, err := rows.New(in.format, &countedFile{File: f, read: loaded}, in.csv)
+	if job, err = e.Job(ctx, jobID); err != nil {
+		return batch.Job{}, err
+	}
+	counted := &countedFile{File: f, read: loaded}
+	var r rows.Reader
+	if job.Spec.Signed != nil {
+		r, err = offline.NewJobReader(counted, *job.Spec.Signed)
+	} else {
+		r, err = rows.New(in.format, counted, in.csv)
+	}
 	if err != nil {
 		return batch.Job{}, err
 	}

@@ -39,6 +39,7 @@ func (a *app) follow(ctx context.Context, r jobReader, jobID string) error {
 	tick := time.NewTicker(poll)
 	defer tick.Stop()
 	var silentSince, pausedSince time.Time
+	var warned bool
 	for {
 		p, err := r.Progress(ctx, jobID)
 		switch _, away := errors.AsType[*client.UnreachableError](err); {
@@ -52,6 +53,7 @@ func (a *app) follow(ctx context.Context, r jobReader, jobID string) error {
 			return err
 		default:
 			silentSince = time.Time{}
+			warned = warned || a.warnBudget(p)
 			show.job(p)
 			if p.State.Final() {
 				return nil

@@ -19,10 +19,11 @@ import (
 
 // planOptions are the flags of batchcall plan.
 type planOptions struct {
-	input  inputOptions
-	callee calleeOptions
-	rate   float64
-	report string
+	input    inputOptions
+	callee   calleeOptions
+	rate     float64
+	report   string
+	unsigned unsignedOptions
 }
 
 func (a *app) planCommand() *cobra.Command {
@@ -43,9 +44,18 @@ they are based on; what is not known is not guessed.
 
 --report writes a line a row, in which confirmed means that the simulation succeeded.
 
+--unsigned writes the transactions of the rows into a file instead, for batchcall sign
+on a machine without network and batchcall send on this one. The rows are checked and
+not simulated, because the key of the account is needed for that. The transactions
+have to be in a block at most --block-limit-ahead blocks after the newest one, so that
+there is not much time; what is printed is the SHA-256 of the file, to be compared
+with what batchcall sign shows.
+
 ` + exitHelp,
 		Example: `  batchcall plan -f rows.csv --contract Evidence --fn 'save(bytes32,string)' --node 127.0.0.1:20200 --certs nodes/127.0.0.1/sdk
-  batchcall plan -f rows.csv --contract Evidence --fn save --report plan.csv -o json --gateway http://127.0.0.1:8080`,
+  batchcall plan -f rows.csv --contract Evidence --fn save --report plan.csv -o json --gateway http://127.0.0.1:8080
+  batchcall plan -f rows.csv --contract Evidence --fn save --node 127.0.0.1:20200 --certs nodes/127.0.0.1/sdk \
+      --unsigned unsigned.ndjson --signer 0x2c7536e3605d9c16a7a3d7b1898e529396a65c23`,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.plan(cmd.Context(), o) },
 	}
@@ -55,6 +65,7 @@ they are based on; what is not known is not guessed.
 	o.callee.addTo(f)
 	f.Float64Var(&o.rate, "rate", 0, "most transactions a second that the run will have, for the estimate of its time (default: the target's limit)")
 	f.StringVar(&o.report, "report", "", "write what became of every row to this `file` (.csv, .ndjson, .json or .html; - for standard output as CSV)")
+	o.unsigned.addTo(f)
 	o.input.addTo(f)
 	return cmd
 }
@@ -78,6 +89,9 @@ func (a *app) plan(ctx context.Context, o planOptions) (err error) {
 	if err := o.check(); err != nil {
 		return err
 	}
+	if err := o.unsigned.check(a.flags); err != nil {
+		return err
+	}
 	to, err := o.callee.address()
 	if err != nil {
 		return err
@@ -88,6 +102,9 @@ func (a *app) plan(ctx context.Context, o planOptions) (err error) {
 	}
 	if o.callee.function, err = o.callee.signature(abi); err != nil {
 		return err
+	}
+	if o.unsigned.file != "" {
+		return a.planUnsigned(ctx, o, to, abi)
 	}
 	in, err := openInput(o.input, a.in)
 	if err != nil {
@@ -240,7 +257,11 @@ func (a *app) openPlanner(ctx context.Context) (planner, error) {
 			return nil, errors.Join(err, p.Close())
 		}
 	}
-	if p.embedded, err = a.openEngineOn(ctx, filepath.Join(dir, "plan.db")); err != nil {
+	cfg, err := a.localConfig()
+	if err == nil {
+		p.embedded, err = a.openEngineOn(ctx, cfg, filepath.Join(dir, "plan.db"))
+	}
+	if err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
 	return p, nil

@@ -181,6 +181,9 @@ func jobLine(p batch.Progress) string {
 	if p.InFlight > 0 {
 		line += fmt.Sprintf(", in flight %d", p.InFlight)
 	}
+	if p.Budget != nil {
+		line += fmt.Sprintf(", blocks left %d", p.Budget.Left)
+	}
 	if p.Waiting != "" {
 		line += ", waiting: " + p.Waiting
 	}

@@ -58,18 +58,34 @@ func (r *remote) TargetName(ctx context.Context) (string, error) {
 	if r.target != "" {
 		return r.target, nil
 	}
+	c, err := r.chain(ctx)
+	return c.Name, err
+}
+
+// chain is the target as the gateway sees it.
+func (r *remote) chain(ctx context.Context) (client.Chain, error) {
 	chains, err := r.Chains(ctx)
 	if err != nil {
-		return "", err
+		return client.Chain{}, err
 	}
-	if len(chains) == 1 {
-		return chains[0].Name, nil
+	for _, c := range chains {
+		if c.Name == r.target || r.target == "" && len(chains) == 1 {
+			return c, nil
+		}
 	}
 	var names []string
 	for _, c := range chains {
 		names = append(names, c.Name)
 	}
-	return "", usage("which target? The gateway has several: choose with --target one of %s", strings.Join(names, ", "))
+	if r.target == "" {
+		return client.Chain{}, usage("which target? The gateway has several: choose with --target one of %s", strings.Join(names, ", "))
+	}
+	return client.Chain{}, usage("--target %s: the gateway has %s", r.target, strings.Join(names, ", "))
+}
+
+func (r *remote) Head(ctx context.Context) (uint64, error) {
+	c, err := r.chain(ctx)
+	return c.Head, err
 }
 
 func (r *remote) Address(ctx context.Context, contract string) (common.Address, error) {
@@ -189,7 +205,7 @@ func (r *remote) Progress(ctx context.Context, jobID string) (batch.Progress, er
 	if now := status.Progress; now != nil {
 		p.Rate, p.InFlight, p.Window = now.Rate, now.InFlight, now.Window
 		p.ETA = time.Duration(now.EtaMS) * time.Millisecond
-		p.Waiting, p.Halted = now.Waiting, now.Halted
+		p.Waiting, p.Halted, p.Budget = now.Waiting, now.Halted, now.Budget
 	}
 	return p, nil
 }

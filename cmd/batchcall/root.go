@@ -117,7 +117,7 @@ goes on with batchcall resume; nothing is sent twice.
 		return &usageError{err}
 	})
 	a.opt.addTo(root.PersistentFlags())
-	root.AddCommand(a.runCommand(), a.planCommand(), a.pauseCommand(), a.resumeCommand(), a.cancelCommand(), a.getCommand(), a.reportCommand(), a.verifyReportCommand(), a.reconcileCommand(), a.callCommand(), a.deployCommand(), a.benchCommand(), a.versionCommand())
+	root.AddCommand(a.runCommand(), a.planCommand(), a.signCommand(), a.sendCommand(), a.pauseCommand(), a.resumeCommand(), a.cancelCommand(), a.getCommand(), a.reportCommand(), a.verifyReportCommand(), a.reconcileCommand(), a.callCommand(), a.deployCommand(), a.benchCommand(), a.versionCommand())
 	return root
 }
 

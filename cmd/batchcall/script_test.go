@@ -22,6 +22,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bcosgate/bcosgate/batch"
+	"github.com/bcosgate/bcosgate/chain/fisco/suite"
 	"github.com/bcosgate/bcosgate/gateway/client"
 )
 
@@ -79,6 +80,7 @@ func runScripts(t *testing.T, dir string, more func(*testscript.Env)) {
 			"exits":      exits,
 			"config":     writeConfiguration,
 			"rows":       writeRows,
+			"key":        writeKey,
 			"waitstate":  waitState,
 			"waitremote": waitRemote,
 			"waitcount":  waitCount,
@@ -137,6 +139,16 @@ func writeRows(ts *testscript.TestScript, _ bool, args []string) {
 		out.WriteString(text)
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), out.Bytes(), 0o600))
+}
+
+// key FILE VARIABLE writes a new key and puts its address into a variable.
+func writeKey(ts *testscript.TestScript, _ bool, args []string) {
+	key, err := suite.GenerateKey(suite.Standard)
+	ts.Check(err)
+	text, err := key.MarshalPEM()
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), text, 0o600))
+	ts.Setenv(args[1], key.Address().Hex())
 }
 
 // config FILE ACCOUNT... writes a configuration with the chain and accounts.

@@ -36,6 +36,8 @@ type service interface {
 	Account() string
 	// TargetName is the name of the target that is used.
 	TargetName(ctx context.Context) (string, error)
+	// Head is the newest block of the target that is known.
+	Head(ctx context.Context) (uint64, error)
 	// Address finds where the newest deployment of a contract is.
 	Address(ctx context.Context, contract string) (common.Address, error)
 	// Create makes a job, or finds that of the same idempotency key.
@@ -74,7 +76,11 @@ func (a *app) openService(ctx context.Context) (service, error) {
 	if a.opt.gateway != "" {
 		return a.openGateway()
 	}
-	return a.openEngine(ctx)
+	cfg, err := a.localConfig()
+	if err != nil {
+		return nil, err
+	}
+	return a.openEngine(ctx, cfg)
 }
 
 // openReader opens what tells about jobs. No node is needed.

@@ -1,0 +1,206 @@
+package main
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/bcosgate/bcosgate/batch"
+	"github.com/bcosgate/bcosgate/batch/offline"
+	"github.com/bcosgate/bcosgate/batch/rows"
+	"github.com/bcosgate/bcosgate/configs"
+)
+
+// sendOptions are the flags of batchcall send.
+type sendOptions struct {
+	file     string
+	rate     float64
+	inFlight int
+	name     string
+	files    jobFiles
+}
+
+func (a *app) sendCommand() *cobra.Command {
+	var o sendOptions
+	cmd := &cobra.Command{
+		Use:   "send FILE",
+		Short: "Send transactions that batchcall sign signed on another machine",
+		Long: `Send the file that batchcall sign wrote, each transaction exactly once, and print a
+summary. No key is needed here.
+
+Every row is checked first: who signed it, for which chain, and that just the call
+was signed that its values make. One fault refuses the file.
+
+It is a job like that of batchcall run: it has a report, and goes on with
+batchcall resume after an interrupt or a power cut. The same file sent again is the
+same job, and even in another store nothing is executed twice.
+
+All transactions of the file have one block limit: the last block that may have
+them. How many blocks are left is shown. Rows that were not included by then have
+a proof of it, and never will be: plan the file of failed rows again.
+
+` + exitHelp,
+		Example: `  batchcall send signed.ndjson --node 127.0.0.1:20200 --certs nodes/127.0.0.1/sdk --report report.csv
+  batchcall send signed.ndjson --gateway http://127.0.0.1:8080`,
+		Args: usageArgs(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.file = args[0]
+			return a.send(cmd.Context(), o)
+		},
+	}
+	f := cmd.Flags()
+	f.SortFlags = false
+	f.Float64Var(&o.rate, "rate", 0, "most transactions a second (default: the target's limit)")
+	f.IntVar(&o.inFlight, "in-flight", 0, "most transactions in flight (default: the target's limit)")
+	f.StringVar(&o.name, "name", "", "free `text` to find the job by")
+	o.files.addTo(f, "FILE.failed.csv beside the input, unless it is there already")
+	return cmd
+}
+
+func (o sendOptions) check() error {
+	switch {
+	case o.rate < 0:
+		return usage("--rate %g: it cannot be negative", o.rate)
+	case o.inFlight < 0:
+		return usage("--in-flight %d: it cannot be negative", o.inFlight)
+	}
+	return o.files.check()
+}
+
+// send is batchcall send after the flags.
+func (a *app) send(ctx context.Context, o sendOptions) (err error) {
+	if err := o.check(); err != nil {
+		return err
+	}
+	if a.opt.account != "" {
+		return usage("--account does not go with send: the rows are signed already")
+	}
+	in, err := openInput(inputOptions{file: o.file, format: string(rows.FormatNDJSON)}, a.in)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, in.close()) }()
+	h, err := signedHeader(in)
+	if err != nil {
+		return fmt.Errorf("%s: %w", in.name, err)
+	}
+	s, err := a.openSender(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	target, err := s.TargetName(ctx)
+	if err != nil {
+		return err
+	}
+	left, err := a.showBudget(ctx, s, h)
+	if err != nil {
+		return err
+	}
+	signed := h.Spec()
+	job, err := a.begin(ctx, s, batch.Spec{
+		Kind: batch.KindBatch, Name: o.name, IdempotencyKey: "signed-" + hex.EncodeToString(in.sha256[:20]), Target: target,
+		Contract: h.Contract, To: h.To, Function: h.Function, ABI: h.ABI, Rate: o.rate, InFlight: o.inFlight, Signed: &signed,
+	}, in)
+	if err != nil {
+		return a.sendFailed(ctx, err)
+	}
+	if need := uint64(job.Rows) / blockTransactions; !job.State.Final() && need > left {
+		a.note("%d rows fill %d blocks of %d transactions, but only %d blocks may have them: the rest will expire, and can be planned again", job.Rows, need, blockTransactions, left)
+	}
+	if err := a.start(ctx, s, job); err != nil {
+		return err
+	}
+	job, err = a.finish(ctx, s, job.ID)
+	if err != nil && !errors.Is(err, errStands) {
+		return err
+	}
+	if !in.temporary {
+		o.files.beside = in.path
+	}
+	return a.hand(ctx, s, job, err, o.files)
+}
+
+// blockTransactions is how many transactions a block has at most, on a chain whose
+// tx_count_limit was not changed.
+const blockTransactions = 1000
+
+func signedHeader(in *input) (offline.Header, error) {
+	f, err := in.open()
+	if err != nil {
+		return offline.Header{}, err
+	}
+	defer f.Close()
+	r, err := offline.NewReader(f)
+	if err != nil {
+		return offline.Header{}, err
+	}
+	return r.Header(), nil
+}
+
+// openSender opens what runs jobs, without an account where none is there yet.
+func (a *app) openSender(ctx context.Context) (service, error) {
+	if a.opt.gateway != "" {
+		return a.openGateway()
+	}
+	cfg, err := a.localConfig()
+	if err != nil {
+		return nil, err
+	}
+	cfg.Accounts = slices.DeleteFunc(cfg.Accounts, func(account configs.Account) bool {
+		_, err := os.Stat(account.File)
+		if !errors.Is(err, fs.ErrNotExist) {
+			return false
+		}
+		if cfg.Targets[0].Account == account.Name {
+			cfg.Targets[0].Account = ""
+		}
+		return true
+	})
+	return a.openEngine(ctx, cfg)
+}
+
+// showBudget says how many blocks are left, and gives their number.
+func (a *app) showBudget(ctx context.Context, s service, h offline.Header) (uint64, error) {
+	head, err := s.Head(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if head >= h.BlockLimit {
+		a.note("block limit %d has passed: the chain is at block %d", h.BlockLimit, head)
+		return 0, nil
+	}
+	left := h.BlockLimit - head
+	a.note("block limit %d: the chain is at block %d, %s left (%s)", h.BlockLimit, head, counted64(int64(left), "block"), timeLeft(left, h.BlockMS, 0))
+	return left, nil
+}
+
+// sendFailed words what went wrong before anything was sent.
+func (a *app) sendFailed(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return exitWith(exitInterrupted, "interrupted while the rows were checked; nothing was sent. Run the same command again")
+	}
+	if faults, count, ok := faultsOf(err); ok {
+		return a.refused(faults, count)
+	}
+	if isConflict(err) {
+		return exitWith(exitUsage, "this file was sent before with another --name, or on a chain that has been rebuilt since: use the same name. Look for the job with: %s", a.again("get"))
+	}
+	return err
+}
+
+// warnBudget says it when the blocks that are left will not be enough.
+func (a *app) warnBudget(p batch.Progress) bool {
+	b := p.Budget
+	short := b != nil && b.Needed > b.Left
+	if short {
+		a.note("at this pace the rest needs %d blocks, but only %d may have it: rows will expire, and can be planned again", b.Needed, b.Left)
+	}
+	return short
+}

@@ -15,7 +15,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -89,28 +88,6 @@ func (w *world) must(name string, args ...string) string {
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	require.NoError(w.t, cmd.Run(), "%s %v\n%s%s", name, args, &out, &errs)
-	return out.String()
-}
-
-// batchcall is `batchcall args…` against the world's chain, not started yet.
-func (w *world) batchcall(args ...string) *exec.Cmd {
-	var nodes []string
-	for _, port := range w.ports {
-		nodes = append(nodes, net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
-	}
-	args = append(args, "--node", strings.Join(nodes, ","), "--certs", filepath.Join(w.home, "sdk"))
-	cmd := exec.Command(filepath.Join(w.bin, "batchcall"), args...)
-	cmd.Dir = w.dir
-	return cmd
-}
-
-// run runs `batchcall args…` to its end and gives what it printed to stdout.
-func (w *world) run(args ...string) string {
-	w.t.Helper()
-	cmd := w.batchcall(args...)
-	var out, errs bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &errs
-	require.NoError(w.t, cmd.Run(), "batchcall %v\n%s%s", args, &out, &errs)
 	return out.String()
 }
 

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -60,7 +61,8 @@ type note struct {
 	text   string
 }
 
-// write is one change of one item; it sets one of attempt, note and outcome.
+// write is one change of one item, of which it sets one of attempt, note and outcome;
+// or the end of a shard.
 type write struct {
 	job      int64
 	item     int64
@@ -68,8 +70,8 @@ type write struct {
 	attempt  *attempt
 	note     *note
 	outcome  *outcome
-	settled  *atomic.Int64 // every row of the job up to this one has an outcome
-	done     func(error)   // called once the change is durable or never will be; must not block
+	shard    int64       // number of the shard of which every item has an outcome
+	done     func(error) // called once the change is durable or never will be; must not block
 }
 
 // committer is the only writer of attempts and outcomes while an engine runs.
@@ -79,6 +81,7 @@ type committer struct {
 	queue   chan write
 	observe func(rows int, took time.Duration)
 	log     *slog.Logger
+	lost    func()                 // called when others have declared this process dead; nil tells nobody
 	trouble atomic.Pointer[string] // why the store cannot be written, nil when it can
 }
 
@@ -153,6 +156,9 @@ func (c *committer) persist(hard context.Context, group []write) error {
 			}
 			return nil
 		}
+		if errors.Is(err, ErrStoreLost) && c.lost != nil {
+			c.lost()
+		}
 		if isConstraint(err) || errors.Is(err, ErrStoreLost) {
 			return err
 		}
@@ -182,18 +188,21 @@ func (s *Store) writeGroup(once *fate, group []write) error {
 		}
 		*ch.counts.of(w.from)--
 		*ch.counts.of(w.to)++
-		if w.settled != nil {
-			ch.settled = w.settled.Load()
-		}
+		ch.ended = ch.ended || w.shard > 0
 		if o := w.outcome; o != nil && o.read() {
 			ch.readAt(o.receipt.BlockNumber)
 		}
 	}
-	for job, ch := range changes {
+	now := time.Now().UnixMilli()
+	for _, job := range slices.Sorted(maps.Keys(changes)) { // the same order everywhere: others lock these rows, too
+		ch := changes[job]
 		list = append(list, ch.command(job))
 		if ch.lastBlock > 0 {
 			first, last := int64(ch.firstBlock), int64(ch.lastBlock)
 			list = append(list, command{widenBlocks, []any{first, first, last, last, job}})
+		}
+		if ch.ended {
+			list = append(list, command{endJob, []any{now, job}})
 		}
 	}
 	return s.txOnce(once, func(ctx context.Context, c *sql.Conn) error {
@@ -204,8 +213,8 @@ func (s *Store) writeGroup(once *fate, group []write) error {
 
 // change is what a group changes of one job.
 type change struct {
-	counts  Counts
-	settled int64
+	counts Counts
+	ended  bool // a shard
 
 	firstBlock, lastBlock uint64 // that rows were read at; 0 is none
 }
@@ -219,7 +228,7 @@ func (ch *change) readAt(block uint64) {
 
 func (ch *change) command(job int64) command {
 	c := ch.counts
-	return command{addCounts, []any{c.Submitted, c.Unknown, c.Confirmed, c.Reverted, c.Rejected, c.Canceled, ch.settled, ch.settled, job}}
+	return command{addCounts, []any{c.Submitted, c.Unknown, c.Confirmed, c.Reverted, c.Rejected, c.Canceled, job}}
 }
 
 func (w write) command() command {
@@ -227,6 +236,8 @@ func (w write) command() command {
 	case w.attempt != nil:
 		a := w.attempt
 		return command{insertAttempt, []any{w.item, a.number, a.hash[:], a.nonce, int64(a.limit), a.created.UnixMilli()}}
+	case w.shard > 0:
+		return command{endShard, []any{w.job, w.shard}}
 	case w.note != nil:
 		return command{noteAttempt, []any{string(w.note.kind), w.note.text, w.item, w.note.number}}
 	default:

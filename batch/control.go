@@ -57,14 +57,23 @@ func (e *Engine) move(ctx context.Context, jobID, what string, event jobEvent) (
 	if err != nil {
 		return Job{}, err
 	}
-	from, to, err := e.Store.moveJob(rec.seq, jobMove{event: event, at: time.Now()})
+	m := jobMove{event: event, at: time.Now()}
+	var taken []shard
+	if _, _, missing := e.means(rec); rec.Spec.Kind == KindTransaction && event == eventStart && missing == "" {
+		m.take = &taken
+	}
+	from, to, err := e.Store.moveJob(rec.seq, m)
 	if err != nil {
 		return rec.Job, fmt.Errorf("%s job %s: %w", what, jobID, err)
 	}
 	if from != to {
 		e.log.Info("job changed", "job", jobID, "was", from, "is", to)
 	}
-	if err := e.follow(ctx, jobID); err != nil {
+	follow := e.follow
+	if e.Store.shared() {
+		follow = func(ctx context.Context, _ string) error { return e.followShared(ctx, rec, taken) }
+	}
+	if err := follow(ctx, jobID); err != nil {
 		return Job{}, fmt.Errorf("%s job %s: %w", what, jobID, err)
 	}
 	e.changed.broadcast()
@@ -87,8 +96,17 @@ func (e *Engine) follow(ctx context.Context, jobID string) error {
 	r := e.runs[jobID]
 	live := r != nil && !r.over
 	inFlight := rec.Counts.Submitted+rec.Counts.Unknown > 0
+	if live {
+		r.bound(rec.Spec)
+		if e.Store.shared() { // others settle, too
+			r.recount(rec.Counts)
+		}
+	}
 	switch {
+	case rec.State.Final() && live:
+		r.conclude()
 	case !rec.State.sends():
+	case !live && e.Store.shared(): // who takes a shard up makes a run
 	case !live && (rec.State != JobPaused || inFlight):
 		e.startRun(rec)
 	case !live:

@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -36,9 +37,14 @@ type Engine struct {
 	endSoft context.CancelCauseFunc
 	endHard context.CancelFunc
 	commits *committer
-	written sync.WaitGroup // the committer
-	keeping sync.WaitGroup // what deletes old jobs
-	stopped chan struct{}  // closed when Stop is through
+	written sync.WaitGroup  // the committer
+	keeping sync.WaitGroup  // what deletes old jobs
+	stopped chan struct{}   // closed when Stop is through
+	share   *sharing        // with other processes; nil where there are none
+	lost    atomic.Bool     // the others have declared this process dead
+	life    context.Context // from Start to Stop, over losses
+	retire  context.CancelFunc
+	anew    sync.WaitGroup // what starts over after a loss
 }
 
 type phase int
@@ -74,17 +80,27 @@ func NewEngine(cfg Config) (*Engine, error) {
 	return e, nil
 }
 
-// Start takes the store for this process (ErrStoreInUse when another has it),
-// removes the rows of broken-off loads and resumes every running job. It
-// returns when that is done; no chain has to be reachable. ctx bounds only
-// Start itself. A stopped engine may be started again.
+// Start takes the store for this process (ErrStoreInUse when another has it; a
+// PostgreSQL database is shared with others), removes the rows of broken-off loads
+// and resumes every running job. It returns when that is done; no chain has to be
+// reachable. ctx bounds only Start itself. A stopped engine may be started again.
 func (e *Engine) Start(ctx context.Context) error {
+	if err := e.start(ctx); err != nil {
+		return err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.life, e.retire = context.WithCancel(context.Background())
+	return nil
+}
+
+func (e *Engine) start(ctx context.Context) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.phase != phaseNew {
 		return fmt.Errorf("start batch engine: it was started before: %w", ErrState)
 	}
-	if err := e.Store.own(ctx); err != nil {
+	if err := e.Store.own(ctx, slices.Sorted(maps.Keys(e.queues()))...); err != nil {
 		return fmt.Errorf("start batch engine: %w", err)
 	}
 	open, err := e.recover(ctx)
@@ -94,7 +110,17 @@ func (e *Engine) Start(ctx context.Context) error {
 	}
 	e.soft, e.endSoft = context.WithCancelCause(context.Background())
 	e.hard, e.endHard = context.WithCancel(context.Background())
+	e.lost.Store(false)
 	e.commits = newCommitter(e.Store, e.log, e.cfg.Observer.Committed)
+	e.commits.lost = e.lose
+	if e.Store.shared() {
+		if e.share, err = e.join(ctx); err != nil {
+			e.endSoft(ErrNotStarted)
+			e.endHard()
+			e.Store.disown()
+			return fmt.Errorf("start batch engine: %w", err)
+		}
+	}
 	e.written.Go(func() { e.commits.run(e.hard) })
 	if e.cfg.Keep > 0 {
 		e.keeping.Go(e.keep)
@@ -110,6 +136,9 @@ func (e *Engine) Start(ctx context.Context) error {
 // recover puts the store in order after whatever ended the last engine, and
 // gives the jobs that go on.
 func (e *Engine) recover(ctx context.Context) ([]record, error) {
+	if e.Store.shared() {
+		return nil, e.recoverShared(ctx)
+	}
 	open, err := e.openJobs(ctx)
 	if err != nil {
 		return nil, err
@@ -135,6 +164,17 @@ func (e *Engine) recover(ctx context.Context) ([]record, error) {
 // flight is resolved at the next Start. Loads break off. The store stays open.
 func (e *Engine) Stop(ctx context.Context) error {
 	e.mu.Lock()
+	if e.retire != nil {
+		e.retire()
+	}
+	e.mu.Unlock()
+	err := e.stop(ctx)
+	e.anew.Wait() // it may just have started over
+	return errors.Join(err, e.stop(ctx))
+}
+
+func (e *Engine) stop(ctx context.Context) error {
+	e.mu.Lock()
 	if e.phase == phaseNew {
 		e.mu.Unlock()
 		return nil
@@ -149,12 +189,22 @@ func (e *Engine) Stop(ctx context.Context) error {
 	}
 	e.phase = phaseStopping
 	e.endSoft(ErrNotStarted)
+	if e.share != nil {
+		e.share.drain(e.hard)
+	}
 	e.mu.Unlock()
 
 	e.calls.Wait()
 	e.keeping.Wait()
 	for _, r := range e.allRuns() {
 		<-r.ended
+	}
+	e.mu.Lock()
+	share := e.share
+	e.share = nil
+	e.mu.Unlock()
+	if share != nil {
+		share.leave()
 	}
 	stopHard()
 	e.endHard()
@@ -197,7 +247,7 @@ func (e *Engine) begin() (release func(), err error) {
 // job of that key with created false; ErrConflict when that job's spec differs,
 // or when it was made for a chain that has been rebuilt under the target's name.
 // Rate, InFlight and Priority say how, not what: when only they differ, the job
-// takes the new ones, at once if it is running.
+// takes the new ones, at once if it is running. Another ShardBy changes nothing.
 // A spec that cannot work gives a *SpecError, a chain that cannot be asked a
 // *chain.Error.
 func (e *Engine) Create(ctx context.Context, spec Spec) (job Job, created bool, err error) {
@@ -246,6 +296,7 @@ func (e *Engine) Create(ctx context.Context, spec Spec) (job Job, created bool, 
 
 // again answers a request whose idempotency key the store knows.
 func (e *Engine) again(ctx context.Context, old record, spec Spec, t *target) (Job, bool, error) {
+	spec.ShardBy = old.Spec.ShardBy // the rows are cut once
 	if !sameSpec(old.Spec.withTermsOf(spec), spec) {
 		return Job{}, false, fmt.Errorf("the idempotency key %q belongs to job %s, whose spec is another: %w", spec.IdempotencyKey, old.ID, ErrConflict)
 	}
@@ -265,7 +316,7 @@ func (e *Engine) again(ctx context.Context, old record, spec Spec, t *target) (J
 	old.Spec = spec
 	e.mu.Lock()
 	if r := e.runs[old.ID]; r != nil {
-		r.limits.set(spec)
+		r.bound(spec)
 	}
 	e.mu.Unlock()
 	return old.Job, false, nil
@@ -298,15 +349,19 @@ func (e *Engine) Wait(ctx context.Context, jobID string) (Job, error) {
 			return job, err
 		}
 		e.mu.Lock()
-		r, stopped := e.runs[jobID], e.phase == phaseNew
+		r, stopped := e.runs[jobID], e.phase == phaseNew && !e.lost.Load()
 		e.mu.Unlock()
-		if r != nil {
+		if e.Store.shared() {
+			if err := e.standsStill(ctx, job); err != nil {
+				return job, err
+			}
+		} else if r != nil {
 			if reason := r.haltReason(); reason != "" && r.hasEnded() {
 				job.Reason = reason
 				return job, fmt.Errorf("job %s: %w: %s", jobID, ErrHalted, reason)
 			}
 		}
-		if job.State == JobPaused && !stopped && (r == nil || r.hasEnded()) {
+		if job.State == JobPaused && !stopped && !e.Store.shared() && (r == nil || r.hasEnded()) {
 			return job, fmt.Errorf("job %s: %w", jobID, ErrPaused)
 		}
 		if stopped {

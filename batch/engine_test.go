@@ -123,6 +123,14 @@ func fromCSV(t testing.TB, text string) rows.Reader {
 // run creates, loads and runs a job of n rows.
 func (b *bench) run(spec Spec, n int) Job {
 	b.t.Helper()
+	job := b.ready(spec, n)
+	require.NoError(b.t, b.engine.Run(context.Background(), job.ID))
+	return job
+}
+
+// ready creates and loads a job of n rows.
+func (b *bench) ready(spec Spec, n int) Job {
+	b.t.Helper()
 	ctx := context.Background()
 	job, created, err := b.engine.Create(ctx, spec)
 	require.NoError(b.t, err)
@@ -132,7 +140,6 @@ func (b *bench) run(spec Spec, n int) Job {
 	require.NoError(b.t, err)
 	require.Equal(b.t, JobReady, job.State)
 	require.EqualValues(b.t, n, job.Rows)
-	require.NoError(b.t, b.engine.Run(ctx, job.ID))
 	return job
 }
 

@@ -14,6 +14,7 @@ import (
 // itemRun is an item at work. Only its own goroutine touches it.
 type itemRun struct {
 	todo
+	work *work
 	s    standing
 	next step
 
@@ -26,7 +27,7 @@ type itemRun struct {
 	noted   chain.Kind     // what is written beside the last attempt
 }
 
-func newItemRun(t todo) *itemRun { return &itemRun{todo: t} }
+func newItemRun(t todo, w *work) *itemRun { return &itemRun{todo: t, work: w} }
 
 // last is the last attempt; there is one.
 func (it *itemRun) last() attempt { return it.attempts[len(it.attempts)-1] }
@@ -47,7 +48,7 @@ func (r *run) carry(it *itemRun, permit bool) {
 			if permit {
 				r.unused()
 			}
-			r.leave()
+			r.leave(it.work)
 			return
 		}
 		if permit && it.next.do != actSend {
@@ -75,7 +76,7 @@ func (r *run) carry(it *itemRun, permit bool) {
 			return
 		case actHalt:
 			r.halt(it.text)
-			r.leave()
+			r.leave(it.work)
 			return
 		}
 		if !it.s.free && ans.kind != "" {
@@ -206,7 +207,7 @@ func (r *run) sign(it *itemRun) error {
 		return err
 	}
 	a := attempt{number: len(it.attempts) + 1, hash: tx.Hash, nonce: tx.Terms.Nonce, limit: tx.Terms.BlockLimit, created: time.Now()}
-	err = r.commits.commit(write{job: r.rec.seq, item: itemID(r.rec.seq, it.row), from: it.state, to: ItemSubmitted, attempt: &a, settled: &r.marked})
+	err = r.commits.commit(write{job: r.rec.seq, item: itemID(r.rec.seq, it.row), from: it.state, to: ItemSubmitted, attempt: &a})
 	if err != nil {
 		r.halt(fmt.Sprintf("row %d: the attempt cannot be saved: %v", it.row, err))
 		return err
@@ -368,16 +369,16 @@ func (r *run) settle(it *itemRun, state ItemState) {
 // end hands an outcome to the committer, which ends the work on the item.
 func (r *run) end(it *itemRun, o *outcome) {
 	row, from, state := it.row, it.state, o.state
-	r.commits.add(write{job: r.rec.seq, item: itemID(r.rec.seq, row), from: from, to: state, outcome: o, settled: &r.marked,
+	r.commits.add(write{job: r.rec.seq, item: itemID(r.rec.seq, row), from: from, to: state, outcome: o,
 		done: func(err error) {
 			if err != nil {
 				r.halt(fmt.Sprintf("row %d: the outcome cannot be saved: %v", row, err))
-				r.leave()
+				r.leave(it.work)
 				return
 			}
 			r.target.stats.countSettled(state)
 			r.e.cfg.Observer.Settled(r.target.Info.Name, state, o.latency)
-			r.settled(row, from, state)
+			r.settled(it.work, from, state)
 		}})
 }
 

@@ -95,6 +95,7 @@ type Spec struct {
 	Priority       Priority        `json:"priority,omitempty"`       // "" is high for a transaction, else normal
 	Block          *uint64         `json:"block,omitempty"`          // of calls and plans: every row must be read at exactly this block; nil is the newest one, row by row
 	SameBlock      bool            `json:"sameBlock,omitempty"`      // of calls and plans: every row must be read at the block at which the job began
+	ShardBy        string          `json:"shardBy,omitempty"`        // range(500), key(COLUMN) or time(COLUMN,1h); "" is range(250)
 }
 
 // RowFault is one thing that is wrong with one row.

@@ -24,7 +24,7 @@ const (
 // the bytes that the job already has does nothing; other bytes give ErrConflict.
 // A load that breaks off (ctx, an error of the reader) leaves the job loading
 // and empty. A second load of the same job at the same time gives ErrState.
-func (e *Engine) Load(ctx context.Context, jobID string, r rows.Reader) (Job, error) {
+func (e *Engine) Load(ctx context.Context, jobID string, r rows.Reader) (_ Job, err error) {
 	release, err := e.begin()
 	if err != nil {
 		return Job{}, err
@@ -43,6 +43,12 @@ func (e *Engine) Load(ctx context.Context, jobID string, r rows.Reader) (Job, er
 	if rec.State != JobLoading {
 		return e.loadAgain(ctx, rec, r)
 	}
+	if e.Store.shared() {
+		if err := e.Store.claimLoad(rec.seq); err != nil {
+			return Job{}, fmt.Errorf("load job %s: %w", jobID, err)
+		}
+		defer func() { err = errors.Join(err, e.Store.leaveLoad(rec.seq)) }()
+	}
 	// A broken load whose rows could not be removed may have left some.
 	if err := e.Store.dropItems(rec.seq); err != nil {
 		return Job{}, fmt.Errorf("load job %s: %w", jobID, err)
@@ -57,12 +63,15 @@ func (e *Engine) Load(ctx context.Context, jobID string, r rows.Reader) (Job, er
 		return Job{}, fmt.Errorf("load job %s: %w", jobID, err)
 	}
 	if err := e.Store.finishLoad(rec.seq, l, time.Now()); err != nil {
+		if errors.Is(err, ErrState) {
+			err = errors.Join(err, e.Store.dropItems(rec.seq))
+		}
 		return Job{}, fmt.Errorf("load job %s: %w", jobID, err)
 	}
 	e.changed.broadcast()
 	job, err := e.Store.Job(ctx, jobID)
 	if err == nil && job.State == JobInvalid {
-		err = &InvalidRowsError{JobID: jobID, Faults: l.faults, Count: l.count}
+		return job, &InvalidRowsError{JobID: jobID, Faults: l.faults, Count: l.count}
 	}
 	return job, err
 }
@@ -105,6 +114,11 @@ func (e *Engine) loadRows(ctx context.Context, rec record, r rows.Reader) (loade
 			l.faults = append(l.faults, f)
 		}
 	}
+	by, err := parseSharding(rec.Spec.ShardBy)
+	if err != nil { // it was good when the job was created: the program is another one since
+		return l, err
+	}
+	cut := newShardCutter(by)
 	check, f := newChecker(rec, l.columns)
 	if f != nil {
 		fault(*f)
@@ -148,6 +162,9 @@ func (e *Engine) loadRows(ctx context.Context, rec record, r rows.Reader) (loade
 			continue
 		}
 		item, f := check.item(row)
+		if f == nil {
+			item.lane, f = cut.lane(row)
+		}
 		switch {
 		case f != nil:
 			f.Row, f.Line = row.Number, row.Line
@@ -174,5 +191,8 @@ func (e *Engine) loadRows(ctx context.Context, rec record, r rows.Reader) (loade
 		fault(RowFault{Row: 2, Reason: fmt.Sprintf("a transaction has one row, here are %d: make it a job of kind %q", l.rows, KindBatch)})
 	}
 	l.sha = r.SHA256()
+	if l.count == 0 {
+		l.shards = cut.cut(l.rows)
+	}
 	return l, nil
 }

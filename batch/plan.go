@@ -84,6 +84,9 @@ func (e *Engine) normalize(spec Spec) (_ Spec, _ *target, address common.Address
 	if spec.Priority = spec.priority(); spec.Priority.rank() < 0 {
 		return refuse("priority", "%q is not known; use %q, %q or %q", spec.Priority, PriorityLow, PriorityNormal, PriorityHigh)
 	}
+	if _, err := parseSharding(spec.ShardBy); err != nil {
+		return refuse("shardBy", "%v", err)
+	}
 	if len(spec.ABI) > 0 {
 		var compact bytes.Buffer
 		if err := json.Compact(&compact, spec.ABI); err != nil {

@@ -51,7 +51,11 @@ func (r *run) noteBlock() bool {
 			if r.rec.Spec.Block != nil {
 				block = *r.rec.Spec.Block
 			}
-			if err := patiently(r.living, func() error { return r.e.Store.setBlock(r.rec.seq, block) }); err != nil {
+			err := patiently(r.living, func() (err error) { // of another process, if one was faster
+				block, err = r.e.Store.setBlock(r.rec.seq, block)
+				return err
+			})
+			if err != nil {
 				r.halt("the store cannot be written: " + err.Error())
 				return false
 			}
@@ -81,7 +85,7 @@ func (r *run) carryRead(it *itemRun) {
 		case actRead:
 			if !permit && (!sleep(r.fresh, jitter(next.pause)) || r.admit(r.fresh) != nil) {
 				if !r.canceled.Load() || r.living.Err() != nil { // the job is paused, or the run ends
-					r.leave()
+					r.leave(it.work)
 					return
 				}
 				next = step{do: actSettle, state: ItemCanceled}
@@ -98,7 +102,7 @@ func (r *run) carryRead(it *itemRun) {
 			return
 		default:
 			r.halt(it.text)
-			r.leave()
+			r.leave(it.work)
 			return
 		}
 	}

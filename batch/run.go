@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,8 +24,6 @@ const (
 	// Items that may be open beyond those in flight: those whose outcome is
 	// unknown. More make the run wait, so that memory stays flat.
 	mostUnknown = 4096
-	// How often the mark below which every row has an outcome is moved.
-	markEvery = 500 * time.Millisecond
 )
 
 // Deadlines of the questions to the chain. They are longer than what a target's
@@ -49,7 +49,8 @@ type run struct {
 	abi     *contracts.ABI // for the reasons of reverts; nil knows the usual ones
 	log     *slog.Logger
 
-	limits  *jobLimits
+	cut     sharding
+	limits  *limits
 	claimed Priority      // at the window, "" without a claim; only the feed touches it
 	slots   chan struct{} // one for each open item
 
@@ -61,24 +62,27 @@ type run struct {
 	endFresh  context.CancelFunc
 	ended     chan struct{} // closed when all goroutines of the run have ended
 
-	items    sync.WaitGroup // open items
-	marked   atomic.Int64   // every row up to this one has an outcome in the store
+	shards   sync.WaitGroup // that were taken up and are not ended
 	inFlight atomic.Int64
 	canceled atomic.Bool
 	paused   atomic.Bool
 	over     bool // the run has ended, or will do nothing more; guarded by Engine.mu
 
-	mu       sync.Mutex
-	counts   Counts
-	open     map[int64]struct{} // rows that were taken up and have no outcome in the store
-	cursor   int64              // the last row that was taken up
-	markedAt time.Time
-	meter    meter
-	waiting  string    // why the run does nothing at all, for the moment
-	halted   string    // why it cannot go on
-	blocks   blockPace // of signed rows
-	skipped  int64     // the first row that was passed over without an outcome, 0 is none
-	stopped  *stopping // the rule that paused the job, when it was one
+	mu      sync.Mutex
+	counts  Counts
+	meter   meter
+	carried map[int64]*work // by number: shards that the run was given and has not ended
+	given   []*work         // shards that the run is to carry, where several processes share the job
+	more    broadcast       // there is one, or none will come
+	final   bool            // the job is final
+	closed  bool            // nothing more is taken
+	silent  time.Time       // since when the chain does not say which one it is; zero when it does
+	gaveUp  bool            // because others may reach the target
+	waiting string          // why the run does nothing at all, for the moment
+	halted  string          // why it cannot go on
+	blocks  blockPace       // of signed rows
+	bounds  Limits          // the job's own, for all processes together; 0 is none
+	stopped *stopping       // the rule that paused the job, when it was one
 }
 
 // stopping says which rule paused a job, and why.
@@ -91,10 +95,9 @@ func newRun(e *Engine, rec record) *run {
 	now := time.Now()
 	r := &run{
 		e: e, rec: rec, commits: e.commits, log: e.log.With("job", rec.ID), ended: make(chan struct{}),
-		counts: rec.Counts, open: map[int64]struct{}{}, cursor: rec.settledTo, markedAt: now, meter: meter{began: now},
-		limits: newJobLimits(rec.Spec),
+		counts: rec.Counts, meter: meter{began: now}, limits: newLimits(0, nothing), carried: map[int64]*work{},
 	}
-	r.marked.Store(rec.settledTo)
+	r.bound(rec.Spec)
 	r.canceled.Store(rec.State == JobCanceling)
 	r.paused.Store(rec.State == JobPaused)
 	if rec.State == JobPaused {
@@ -109,27 +112,25 @@ func newRun(e *Engine, rec record) *run {
 	if r.paused.Load() {
 		r.endFresh()
 	}
-	r.target = e.target(rec.Spec.Target)
+	var reason string
+	if r.target, r.signer, reason = e.means(rec); reason != "" {
+		r.halt(reason)
+	}
 	if r.target == nil {
-		r.halt(fmt.Sprintf("target %q is not configured any more", rec.Spec.Target))
 		return r
 	}
 	r.slots = make(chan struct{}, r.target.Limits.InFlight+mostUnknown)
-	r.signer, r.window = r.target.Accounts[rec.Spec.Account], r.target.window
+	r.window = r.target.window
 	if r.reads = newReading(rec, r.signer); r.reads != nil {
 		r.window = r.target.reads
 	}
 	r.maker = signing{r}
-	switch {
-	case rec.Spec.Kind == KindCall && rec.Spec.Account == "":
-	case rec.Spec.Signed != nil && r.target.TxReader == nil:
-		r.halt(fmt.Sprintf("target %q cannot read transactions any more that were signed elsewhere", rec.Spec.Target))
-	case rec.Spec.Signed != nil:
+	if rec.Spec.Signed != nil {
 		r.maker = given{r.target.TxReader, rec.Signer}
-	case r.signer == nil:
-		r.halt(fmt.Sprintf("account %q is not configured for target %q any more", rec.Spec.Account, rec.Spec.Target))
-	case r.signer.Address() != rec.Signer:
-		r.halt(fmt.Sprintf("account %q is %s now, but this job began with %s: give the account its key back", rec.Spec.Account, r.signer.Address(), rec.Signer))
+	}
+	var err error
+	if r.cut, err = parseSharding(rec.Spec.ShardBy); err != nil {
+		r.halt("its shards cannot be read: " + err.Error())
 	}
 	if rec.abi != "" {
 		if abi, err := contracts.ParseABI([]byte(rec.abi)); err == nil {
@@ -137,6 +138,34 @@ func newRun(e *Engine, rec record) *run {
 		}
 	}
 	return r
+}
+
+// means finds what a job needs here: its target, and the key that it began with. The
+// reason says what is missing, "" that nothing is.
+func (e *Engine) means(rec record) (t *target, signer chain.Signer, reason string) {
+	if t = e.target(rec.Spec.Target); t == nil {
+		return nil, nil, fmt.Sprintf("target %q is not configured any more", rec.Spec.Target)
+	}
+	signer = t.Accounts[rec.Spec.Account]
+	if e.Store.shared() { // other processes may call it otherwise
+		for _, name := range slices.Sorted(maps.Keys(t.Accounts)) {
+			if (signer == nil || signer.Address() != rec.Signer) && t.Accounts[name].Address() == rec.Signer {
+				signer = t.Accounts[name]
+			}
+		}
+	}
+	switch {
+	case rec.Spec.Kind == KindCall && rec.Spec.Account == "":
+		return t, nil, ""
+	case rec.Spec.Signed != nil && t.TxReader == nil:
+		return t, nil, fmt.Sprintf("target %q cannot read transactions any more that were signed elsewhere", rec.Spec.Target)
+	case rec.Spec.Signed != nil:
+	case signer == nil:
+		return t, nil, fmt.Sprintf("account %q is not configured for target %q any more", rec.Spec.Account, rec.Spec.Target)
+	case signer.Address() != rec.Signer:
+		return t, signer, fmt.Sprintf("account %q is %s now, but this job began with %s: give the account its key back", rec.Spec.Account, signer.Address(), rec.Signer)
+	}
+	return t, signer, ""
 }
 
 // main is the goroutine that owns the run.
@@ -149,9 +178,13 @@ func (r *run) main() {
 		close(r.ended)
 		r.e.changed.broadcast()
 	}()
+	if r.e.Store.shared() && r.haltReason() == "" {
+		r.e.leaseNow()
+	}
 	done := r.haltReason() == "" && r.identify() && r.noteBlock() && r.feed()
-	r.items.Wait()
-	if reason := r.haltReason(); reason != "" {
+	r.refuse()
+	r.shards.Wait()
+	if reason := r.haltReason(); reason != "" && !r.e.isLost() {
 		r.log.Error("job cannot go on", "reason", reason)
 		if r.paused.Load() { // whose reason is why it was paused
 			return
@@ -161,42 +194,40 @@ func (r *run) main() {
 		}
 		return
 	}
-	if !done || r.living.Err() != nil {
-		return // the engine stops, or the run yields: the next one goes on
-	}
-	if r.paused.Load() && !r.canceled.Load() && r.unsettled() > 0 {
-		r.log.Info("job is paused", "unsettled", r.unsettled())
-		return
-	}
-	if err := r.finish(); err != nil {
-		r.halt("the end of the job cannot be saved: " + err.Error())
+	if done && r.living.Err() == nil { // else the engine stops, or the run yields: the next one goes on
+		r.finish()
 	}
 }
 
-// finish makes the job final.
-func (r *run) finish() error {
-	r.mu.Lock()
-	c, left := r.counts, len(r.open)
-	r.mu.Unlock()
-	if left > 0 || c.Submitted+c.Unknown > 0 || c.Queued > 0 && !r.canceled.Load() {
-		return fmt.Errorf("its items do not add up: %+v of %d, %d open", c, r.rec.Rows, left)
-	}
-	now := time.Now()
-	var to JobState
+// finish sees that the job has become final with its last shard.
+func (r *run) finish() {
+	var job Job
 	err := patiently(r.e.hard, func() (err error) {
-		_, to, err = r.e.Store.moveJob(r.rec.seq, jobMove{event: eventSettle, at: now})
+		job, err = r.e.Store.Job(r.e.hard, r.rec.ID)
 		return err
 	})
-	if err != nil {
-		return err
+	switch {
+	case err != nil:
+		if r.e.hard.Err() == nil {
+			r.halt("the end of the job cannot be read: " + err.Error())
+		}
+		return
+	case !job.State.Final() && r.e.Store.shared(): // others carry the rest
+	case job.State == JobPaused:
+		r.log.Info("job is paused", "unsettled", r.unsettled())
+		return
+	case !job.State.Final():
+		r.halt(fmt.Sprintf("its items do not add up: %+v of %d", job.Counts, job.Rows))
+		return
+	default:
+		c := job.Counts
+		r.log.Info("job ended", "state", job.State, "rows", job.Rows, "confirmed", c.Confirmed, "reverted", c.Reverted, "rejected", c.Rejected)
 	}
-	r.log.Info("job ended", "state", to, "rows", r.rec.Rows, "confirmed", c.Confirmed, "reverted", c.Reverted, "rejected", c.Rejected)
 	r.e.mu.Lock()
 	if r.e.runs[r.rec.ID] == r && r.e.phase == phaseStarted {
 		delete(r.e.runs, r.rec.ID)
 	}
 	r.e.mu.Unlock()
-	return nil
 }
 
 // identify waits until the chain says that it is the one the job belongs to.
@@ -210,6 +241,7 @@ func (r *run) identify() bool {
 		err := r.checkIdentity()
 		if err == nil {
 			r.setWaiting("")
+			r.setSilent(time.Time{})
 			if r.rec.Reason != "" && !r.paused.Load() {
 				err = patiently(r.living, func() error { return r.e.Store.setReason(r.rec.seq, "") })
 			}
@@ -222,6 +254,9 @@ func (r *run) identify() bool {
 			return false
 		}
 		r.setWaiting("the target cannot be asked which chain it is: " + err.Error())
+		if misses == 1 {
+			r.setSilent(time.Now())
+		}
 		if !sleep(r.living, jitter(pauseOf(misses))) {
 			return false
 		}
@@ -246,117 +281,6 @@ func (r *run) checkIdentity() error {
 }
 
 var errOtherChain = errors.New("the target is another chain than the job's")
-
-// feed takes up all items without an outcome, in row order. It is false when it
-// could not go to the end.
-func (r *run) feed() bool {
-	defer r.unclaim()
-	var attempted int64
-	err := r.read(func() (err error) {
-		attempted, err = r.e.Store.lastAttempted(r.e.hard, r.rec.seq)
-		return err
-	})
-	if err != nil {
-		r.unreadable(err)
-		return false
-	}
-	for {
-		last := r.rec.Rows
-		if r.canceled.Load() || r.paused.Load() {
-			last = attempted // rows without an attempt are not sent
-		}
-		r.mu.Lock()
-		after := r.cursor
-		r.mu.Unlock()
-		if after >= last {
-			return true
-		}
-		var page []todo
-		err := r.read(func() (err error) {
-			page, err = r.e.Store.unsettled(r.e.hard, r.rec.seq, after, last, pageRows)
-			if err == nil && after < attempted {
-				err = r.e.Store.addAttempts(r.e.hard, r.rec.seq, page)
-			}
-			return err
-		})
-		if err != nil {
-			r.unreadable(err)
-			return false
-		}
-		for _, t := range page {
-			if !r.takeUp(t) {
-				return false
-			}
-		}
-		if len(page) < pageRows {
-			r.pass(last)
-		}
-	}
-}
-
-// read repeats f while the database cannot answer, until the run is to end.
-func (r *run) read(f func() error) error {
-	return patiently(r.living, func() error {
-		err := f()
-		if isTransient(err) {
-			r.unclaim()
-			r.setWaiting("the store cannot be read: " + err.Error())
-		} else {
-			r.setWaiting("")
-		}
-		return err
-	})
-}
-
-// unreadable halts the run, unless the engine stops and that is why.
-func (r *run) unreadable(err error) {
-	if r.living.Err() == nil {
-		r.halt("the items cannot be read: " + err.Error())
-	}
-}
-
-// takeUp starts the work on one item once there is place for it. It is false
-// when the run is to end.
-func (r *run) takeUp(t todo) bool {
-	if len(t.attempts) == 0 && r.fresh.Err() != nil {
-		r.pass(t.row)
-		return r.living.Err() == nil
-	}
-	if !r.takeSlot() {
-		return false
-	}
-	permit := false
-	if len(t.attempts) == 0 {
-		if r.admitNext() != nil {
-			<-r.slots
-			r.pass(t.row)
-			return r.living.Err() == nil
-		}
-		permit = true
-	}
-	r.mu.Lock()
-	r.open[t.row] = struct{}{}
-	r.cursor = t.row
-	r.mu.Unlock()
-	r.items.Add(1)
-	it := newItemRun(t)
-	if r.reads != nil {
-		go r.carryRead(it)
-	} else {
-		go r.carry(it, permit)
-	}
-	return true
-}
-
-// pass goes on behind a row without an attempt, which this run does not send.
-func (r *run) pass(row int64) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.cursor = row
-	if r.skipped == 0 {
-		r.skipped = row
-	}
-}
 
 // takeSlot waits for place for one more open item. It is false when the run ends.
 func (r *run) takeSlot() bool {
@@ -440,7 +364,7 @@ func (r *run) stop(by StopRule, reason string) {
 	r.mu.Unlock()
 	r.pause()
 	if first {
-		r.items.Go(func() { r.saveStop(by, reason) })
+		r.shards.Go(func() { r.saveStop(by, reason) })
 	}
 }
 
@@ -466,7 +390,7 @@ func (r *run) yield() { r.endLiving() }
 // flight are still settled.
 func (r *run) halt(reason string) {
 	r.mu.Lock()
-	if r.halted == "" {
+	if r.halted == "" && !r.e.isLost() {
 		r.halted = reason
 	}
 	r.mu.Unlock()
@@ -494,34 +418,17 @@ func (r *run) setWaiting(why string) {
 	r.waiting = why
 }
 
-// leave ends the work on an item that has no outcome yet.
-func (r *run) leave() {
-	<-r.slots
-	r.items.Done()
-}
-
 // settled ends the work on an item whose outcome is in the store. It is called
 // by the committer.
-func (r *run) settled(row int64, from, to ItemState) {
+func (r *run) settled(w *work, from, to ItemState) {
 	now := time.Now()
 	r.mu.Lock()
-	delete(r.open, row)
 	*r.counts.of(from)--
 	*r.counts.of(to)++
 	r.meter.add(now, 1)
-	if now.Sub(r.markedAt) >= markEvery {
-		r.markedAt = now
-		mark := r.cursor
-		if r.skipped > 0 {
-			mark = min(mark, r.skipped-1)
-		}
-		for open := range r.open {
-			mark = min(mark, open-1)
-		}
-		r.marked.Store(mark)
-	}
 	r.mu.Unlock()
-	r.leave()
+	<-r.slots
+	w.items.Done()
 }
 
 // unsettled is how many items have no outcome.
@@ -567,6 +474,12 @@ func (r *run) progress() Progress {
 	if s := r.rec.Spec.Signed; s != nil {
 		p.Budget = r.budget(s.BlockLimit)
 	}
+	p.estimate()
+	return p
+}
+
+// estimate fills in what follows from the counts and the rate.
+func (p *Progress) estimate() {
 	c := p.Counts
 	left := c.Queued + c.Submitted + c.Unknown
 	if p.State != JobRunning { // those that were not sent are not sent now
@@ -578,10 +491,10 @@ func (r *run) progress() Progress {
 			p.Waiting += fmt.Sprintf("; the proof needs a block or two after block limit %d, which any transactions make", p.Budget.BlockLimit)
 		}
 	}
+	p.ETA = 0
 	if p.Rate > 0 {
 		p.ETA = time.Duration(float64(left) / p.Rate * float64(time.Second))
 	}
-	return p
 }
 
 // noteHead takes a head that the chain told.
@@ -600,18 +513,21 @@ func (r *run) budget(limit uint64) *BlockBudget {
 	return r.blocks.budget(limit, r.counts)
 }
 
-// Progress is a snapshot of the job from memory when it is running here, else
-// from the store. It is cheap enough to be asked ten times a second.
+// Progress is a snapshot of the job, from memory where this process alone runs it. It
+// is cheap enough to be asked ten times a second.
 func (e *Engine) Progress(ctx context.Context, jobID string) (Progress, error) {
 	e.mu.Lock()
 	r := e.runs[jobID]
 	e.mu.Unlock()
-	if r != nil {
+	if r != nil && !e.Store.shared() {
 		return r.progress(), nil
 	}
 	job, err := e.Store.Job(ctx, jobID)
 	if err != nil {
 		return Progress{}, err
+	}
+	if e.Store.shared() && !job.State.Final() {
+		return e.sharedProgress(job, r), nil
 	}
 	return Progress{JobID: job.ID, State: job.State, Rows: job.Rows, Counts: job.Counts, Reason: job.Reason, StoppedBy: job.StoppedBy,
 		Halted: job.Reason != "" && !job.State.Final() && job.State != JobPaused}, nil

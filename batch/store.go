@@ -27,16 +27,18 @@ type Store struct {
 
 	writing sync.Mutex // held for one write transaction at a time; guards db
 	db      database
+	pg      *postgresDB // db, when several processes may work with it; else nil
 	owned   atomic.Bool // by an engine that uses this very Store
 }
 
 // database is what SQLite and PostgreSQL do each in its own way. Calls must not overlap.
 type database interface {
-	// lock takes the store for one engine among all processes: ErrStoreInUse when
-	// another has it.
-	lock(ctx context.Context) error
-	// claim notes that the engine that holds the lock begins to write.
-	claim(ctx context.Context) error
+	// lock takes the store for this process: alone, or with the others where a
+	// store is for several. ErrStoreInUse when others are in the way.
+	lock(ctx context.Context, alone bool) error
+	// claim notes who holds the lock and begins to write: a name for people, and the
+	// queues that it takes shards from.
+	claim(ctx context.Context, name string, serves []string) error
 	unlock()
 	// tx runs f inside one write transaction. f may be run more than once, when
 	// what an earlier time did was undone.
@@ -68,20 +70,30 @@ const (
 	insertOutcome
 	addCounts
 	widenBlocks
+	insertShard
+	endShard
+	endJob
 )
 
 // SQLite prepares a statement once only if nothing follows its end, not even a
 // newline.
 var rowStatements = [...]string{
-	insertItem:    `INSERT INTO items (id, ref, recipient, input, source) VALUES (?, ?, ?, ?, ?) ON CONFLICT (job, ref) WHERE ref IS NOT NULL DO NOTHING`,
+	insertItem:    `INSERT INTO items (id, ref, recipient, input, source, lane) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (job, ref) WHERE ref IS NOT NULL DO NOTHING`,
 	insertAttempt: `INSERT INTO attempts (item, number, hash, nonce, block_limit, created) VALUES (?, ?, ?, ?, ?, ?)`,
 	noteAttempt:   `UPDATE attempts SET answer_kind = ?, answer = ? WHERE item = ? AND number = ?`,
 	insertOutcome: `INSERT INTO outcomes (item, state, attempts, landed, block, status, status_name, gas_used, output, contract, error_kind, error, latency, settled)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 	addCounts: `UPDATE jobs SET submitted = submitted + ?, unknown = unknown + ?, confirmed = confirmed + ?, reverted = reverted + ?,
-		rejected = rejected + ?, canceled = canceled + ?, settled_to = CASE WHEN settled_to < ? THEN ? ELSE settled_to END WHERE seq = ?`,
+		rejected = rejected + ?, canceled = canceled + ? WHERE seq = ?`,
 	widenBlocks: `UPDATE jobs SET first_block = CASE WHEN first_block <= ? THEN first_block ELSE ? END,
 		last_block = CASE WHEN last_block >= ? THEN last_block ELSE ? END WHERE seq = ?`,
+	insertShard: `INSERT INTO shards (job, number, low, high, state, ticket) VALUES (?, ?, ?, ?, 'open', false)`,
+	endShard:    `UPDATE shards SET state = 'done', owner = NULL WHERE job = ? AND number = ?`,
+	// The row of the job is locked by addCounts before, so that of two processes with
+	// the last two shards the second sees what the first has done.
+	// The states are those of eventSettle.
+	endJob: `UPDATE jobs SET state = CASE state WHEN 'canceling' THEN 'canceled' ELSE 'done' END, reason = '', stopped_by = '', finished = ?
+		WHERE seq = ? AND state IN ('running', 'paused', 'canceling') AND NOT EXISTS (SELECT 1 FROM shards WHERE job = jobs.seq AND state <> 'done')`,
 }
 
 // OpenStore opens the store at a location, which is the path of an SQLite file or
@@ -127,18 +139,20 @@ func StoreName(location string) string {
 	return u.Redacted()
 }
 
-// own takes the store for one engine of this process until disown.
-func (s *Store) own(ctx context.Context) error {
+// own takes the store for one engine or command of this process until disown. serves
+// has the queues that it takes shards from.
+func (s *Store) own(ctx context.Context, serves ...string) error {
 	if !s.owned.CompareAndSwap(false, true) { // the lock tells processes apart, not engines
 		return fmt.Errorf("%w: by another engine of this one (pid %d)", ErrStoreInUse, os.Getpid())
 	}
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	if err := s.db.lock(ctx); err != nil {
+	if err := s.db.lock(ctx, false); err != nil {
 		s.owned.Store(false)
 		return err
 	}
-	if err := s.db.claim(ctx); err != nil {
+	host, _ := os.Hostname() // it is only for people
+	if err := s.db.claim(ctx, fmt.Sprintf("%s pid %d", host, os.Getpid()), serves); err != nil {
 		s.db.unlock()
 		s.owned.Store(false)
 		return err
@@ -147,6 +161,9 @@ func (s *Store) own(ctx context.Context) error {
 }
 
 func (s *Store) disown() {
+	if s.shared() {
+		_ = s.retire() // when the database is away, the others do it
+	}
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	s.db.unlock()

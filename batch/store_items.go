@@ -16,18 +16,36 @@ import (
 // todo is an item without an outcome, as the engine takes it up.
 type todo struct {
 	row       int64
+	lane      int64 // 0 where shards are ranges of rows
 	recipient *common.Address
 	input     []byte
 	attempts  []attempt
 	state     ItemState // queued, submitted or unknown
 }
 
-// unsettled reads the next items of a job that have no outcome, in row order:
-// those after a row and up to last, at most limit.
-func (s *Store) unsettled(ctx context.Context, seq, after, last int64, limit int) ([]todo, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT i.id, i.recipient, i.input FROM items i
-		WHERE i.id BETWEEN ? AND ? AND NOT EXISTS (SELECT 1 FROM outcomes o WHERE o.item = i.id)
-		ORDER BY i.id LIMIT ?`, itemID(seq, after+1), itemID(seq, last), limit)
+// place is where a reader of a shard's items stands: behind a row, which is 0 at
+// the begin, and where shards are lanes, in a lane.
+type place struct{ lane, row int64 }
+
+// within is the items of a shard behind a place, in their order.
+func within(seq int64, sh shard, byLane bool, after place) (clause, order string, args []any) {
+	if !byLane {
+		return "i.id BETWEEN ? AND ?", "i.id", []any{itemID(seq, max(sh.low, after.row+1)), itemID(seq, sh.high)}
+	}
+	if after.row == 0 {
+		return "i.job = ? AND i.lane BETWEEN ? AND ?", "i.lane, i.id", []any{seq, sh.low, sh.high}
+	}
+	return "i.job = ? AND i.lane BETWEEN ? AND ? AND (i.lane, i.id) > (?, ?)", "i.lane, i.id",
+		[]any{seq, after.lane, sh.high, after.lane, itemID(seq, after.row)}
+}
+
+// unsettled reads the next items of a shard that have no outcome, those behind a
+// place, at most limit: in row order, or lane after lane in row order.
+func (s *Store) unsettled(ctx context.Context, seq int64, sh shard, byLane bool, after place, limit int) ([]todo, error) {
+	clause, order, args := within(seq, sh, byLane, after)
+	rows, err := s.read.QueryContext(ctx, `SELECT i.id, coalesce(i.lane, 0), i.recipient, i.input FROM items i
+		WHERE `+clause+` AND NOT EXISTS (SELECT 1 FROM outcomes o WHERE o.item = i.id)
+		ORDER BY `+order+` LIMIT ?`, append(args, limit)...)
 	if err != nil {
 		return nil, err
 	}
@@ -37,7 +55,7 @@ func (s *Store) unsettled(ctx context.Context, seq, after, last int64, limit int
 		t := todo{state: ItemQueued}
 		var id int64
 		var recipient []byte
-		if err := rows.Scan(&id, &recipient, &t.input); err != nil {
+		if err := rows.Scan(&id, &t.lane, &recipient, &t.input); err != nil {
 			return nil, err
 		}
 		t.row = rowOf(id)
@@ -50,25 +68,33 @@ func (s *Store) unsettled(ctx context.Context, seq, after, last int64, limit int
 	return list, rows.Err()
 }
 
-// lastAttempted is the highest row of the job that has an attempt, or 0.
-func (s *Store) lastAttempted(ctx context.Context, seq int64) (int64, error) {
-	var id sql.NullInt64
-	err := s.read.QueryRowContext(ctx, "SELECT max(item) FROM attempts WHERE item BETWEEN ? AND ?", itemID(seq, 0), itemID(seq+1, 0)-1).Scan(&id)
-	return rowOf(id.Int64), err
+// attempted reports whether any item of a shard has an attempt.
+func (s *Store) attempted(ctx context.Context, seq int64, sh shard, byLane bool) (yes bool, err error) {
+	if !byLane {
+		err = s.read.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM attempts WHERE item BETWEEN ? AND ?)", itemID(seq, sh.low), itemID(seq, sh.high)).Scan(&yes)
+		return yes, err
+	}
+	err = s.read.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM items i JOIN attempts a ON a.item = i.id WHERE i.job = ? AND i.lane BETWEEN ? AND ?)",
+		seq, sh.low, sh.high).Scan(&yes)
+	return yes, err
 }
 
-// addAttempts fills in the attempts and the states of items, which are in row order.
+// addAttempts fills in the attempts and the states of items.
 func (s *Store) addAttempts(ctx context.Context, seq int64, items []todo) error {
 	if len(items) == 0 {
 		return nil
 	}
+	byID, args := make(map[int64]*todo, len(items)), make([]any, len(items))
+	for i := range items {
+		id := itemID(seq, items[i].row)
+		byID[id], args[i] = &items[i], id
+	}
 	rows, err := s.read.QueryContext(ctx, `SELECT item, number, hash, nonce, block_limit, created, answer_kind IS NOT NULL
-		FROM attempts WHERE item BETWEEN ? AND ? ORDER BY item, number`, itemID(seq, items[0].row), itemID(seq, items[len(items)-1].row))
+		FROM attempts WHERE item IN (?`+strings.Repeat(", ?", len(items)-1)+`) ORDER BY item, number`, args...)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
-	i := 0
 	for rows.Next() {
 		var (
 			id, limit, created int64
@@ -79,20 +105,12 @@ func (s *Store) addAttempts(ctx context.Context, seq int64, items []todo) error 
 		if err := rows.Scan(&id, &a.number, &hash, &a.nonce, &limit, &created, &answered); err != nil {
 			return err
 		}
-		for i < len(items) && items[i].row < rowOf(id) {
-			i++
-		}
-		if i == len(items) {
-			break
-		}
-		if items[i].row != rowOf(id) {
-			continue // it has an outcome
-		}
 		a.hash, a.limit, a.created = common.BytesToHash(hash), uint64(limit), millis(created)
-		items[i].attempts = append(items[i].attempts, a)
-		items[i].state = ItemSubmitted
+		t := byID[id]
+		t.attempts = append(t.attempts, a)
+		t.state = ItemSubmitted
 		if answered {
-			items[i].state = ItemUnknown
+			t.state = ItemUnknown
 		}
 	}
 	return rows.Err()

@@ -20,11 +20,10 @@ type record struct {
 	abi       string      // JSON, or ""
 	nonceRef  string      // what the items' nonces are derived from
 	genesis   common.Hash // of the chain that the job belongs to
-	settledTo int64
 }
 
 const jobColumns = `seq, id, spec, abi, state, reason, stopped_by, registers, address, signer, nonce_ref, genesis, row_count, columns,
-	input_sha256, faults, fault_count, submitted, unknown, confirmed, reverted, rejected, canceled, settled_to,
+	input_sha256, faults, fault_count, submitted, unknown, confirmed, reverted, rejected, canceled,
 	created, started, finished, block, first_block, last_block`
 
 type scanner interface{ Scan(dest ...any) error }
@@ -43,7 +42,7 @@ func scanJob(row scanner) (record, error) {
 	)
 	err := row.Scan(&r.seq, &r.ID, &spec, &r.abi, &r.State, &r.Reason, &r.StoppedBy, &registers, &address, &signer, &r.nonceRef, &genesis,
 		&r.Rows, &columns, &sha, &faults, &r.FaultCount, &c.Submitted, &c.Unknown, &c.Confirmed, &c.Reverted, &c.Rejected,
-		&c.Canceled, &r.settledTo, &created, &started, &finished, &block, &low, &high)
+		&c.Canceled, &created, &started, &finished, &block, &low, &high)
 	if err != nil {
 		return record{}, err
 	}
@@ -234,6 +233,10 @@ type jobMove struct {
 	at     time.Time
 	by     StopRule // with a pause by a rule
 	reason string   // with a pause
+
+	// Where a single transaction is started that this process can carry at once, its
+	// shards become this process's and are put here; nil lets all processes share it.
+	take *[]shard
 }
 
 // moveJob changes the state of a job as lifecycle.go says, with the moments that
@@ -241,12 +244,15 @@ type jobMove struct {
 // stays the same nothing changes. ErrState when the event is not possible.
 func (s *Store) moveJob(seq int64, m jobMove) (from, to JobState, err error) {
 	err = s.tx(func(ctx context.Context, c *sql.Conn) error {
-		if err := c.QueryRowContext(ctx, "SELECT state FROM jobs WHERE seq = ?", seq).Scan(&from); err != nil {
+		if err := c.QueryRowContext(ctx, "SELECT state FROM jobs WHERE seq = ?"+s.forUpdate(), seq).Scan(&from); err != nil {
 			return err
 		}
 		to, err = from.after(m.event)
-		if err != nil || to == from {
+		if err != nil {
 			return err
+		}
+		if to == from {
+			return s.shareMove(ctx, c, seq, from, m)
 		}
 		query, args := "UPDATE jobs SET state = ?, reason = ?, stopped_by = ?", []any{string(to), m.reason, string(m.by)}
 		switch {
@@ -257,8 +263,10 @@ func (s *Store) moveJob(seq int64, m jobMove) (from, to JobState, err error) {
 			query += ", finished = ?"
 			args = append(args, m.at.UnixMilli())
 		}
-		_, err = c.ExecContext(ctx, query+" WHERE seq = ?", append(args, seq)...)
-		return err
+		if _, err = c.ExecContext(ctx, query+" WHERE seq = ?", append(args, seq)...); err != nil {
+			return err
+		}
+		return s.shareMove(ctx, c, seq, from, m)
 	})
 	return from, to, err
 }
@@ -284,9 +292,15 @@ func (s *Store) setReason(seq int64, reason string) error {
 }
 
 // setBlock notes at which block a job of reads began.
-func (s *Store) setBlock(seq int64, block uint64) error {
-	return s.tx(func(ctx context.Context, c *sql.Conn) error {
-		_, err := c.ExecContext(ctx, "UPDATE jobs SET block = ? WHERE seq = ?", int64(block), seq)
+func (s *Store) setBlock(seq int64, block uint64) (noted uint64, err error) {
+	err = s.tx(func(ctx context.Context, c *sql.Conn) error {
+		if _, err := c.ExecContext(ctx, "UPDATE jobs SET block = ? WHERE seq = ? AND coalesce(block, 0) = 0", int64(block), seq); err != nil {
+			return err
+		}
+		var n int64
+		err := c.QueryRowContext(ctx, "SELECT block FROM jobs WHERE seq = ?", seq).Scan(&n)
+		noted = uint64(n)
 		return err
 	})
+	return noted, err
 }

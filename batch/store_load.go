@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"time"
 )
 
@@ -24,6 +26,7 @@ type newItem struct {
 	recipient []byte // nil deploys
 	input     []byte
 	source    json.RawMessage
+	lane      *int64 // nil where shards are ranges of rows
 }
 
 // blob is b as a value for a database: nil is NULL, not an empty value.
@@ -32,6 +35,14 @@ func blob(b []byte) any {
 		return nil
 	}
 	return b
+}
+
+// orNone is n as a value for a database.
+func orNone(n *int64) any {
+	if n == nil {
+		return nil
+	}
+	return *n
 }
 
 // twin is a row whose _id an earlier row already has.
@@ -45,7 +56,7 @@ type twin struct {
 func (s *Store) insertItems(seq int64, items []newItem) (twins []twin, err error) {
 	list := make([]command, len(items))
 	for i, it := range items {
-		list[i] = command{insertItem, []any{itemID(seq, it.row), orNull(it.ref), blob(it.recipient), it.input, string(it.source)}}
+		list[i] = command{insertItem, []any{itemID(seq, it.row), orNull(it.ref), blob(it.recipient), it.input, string(it.source), orNone(it.lane)}}
 	}
 	err = s.tx(func(ctx context.Context, c *sql.Conn) error {
 		twins = nil
@@ -80,6 +91,7 @@ type loaded struct {
 	sha     [32]byte
 	faults  []RowFault
 	count   int64 // of all faults
+	shards  []shard
 }
 
 // finishLoad moves a loading job to ready, or to invalid when there are faults.
@@ -107,9 +119,18 @@ func (s *Store) finishLoad(seq int64, l loaded, now time.Time) error {
 		return err
 	}
 	return s.tx(func(ctx context.Context, c *sql.Conn) error {
-		_, err := c.ExecContext(ctx, `UPDATE jobs SET state = ?, reason = ?, row_count = ?, columns = ?, input_sha256 = ?,
+		if err := s.cutJob(ctx, c, seq, l.shards); err != nil {
+			return err
+		}
+		res, err := c.ExecContext(ctx, `UPDATE jobs SET state = ?, reason = ?, row_count = ?, columns = ?, input_sha256 = ?,
 			faults = ?, fault_count = ?, finished = ? WHERE seq = ? AND state = 'loading'`,
 			string(state), reason, l.rows, columns, l.sha[:], faults, l.count, finished, seq)
-		return err
+		if err != nil {
+			return err
+		}
+		if n, err := res.RowsAffected(); err != nil || n == 0 {
+			return errors.Join(fmt.Errorf("it was canceled meanwhile: %w", ErrState), err)
+		}
+		return nil
 	})
 }

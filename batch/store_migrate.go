@@ -4,8 +4,10 @@ import (
 	"context"
 	"database/sql"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
+	"time"
 
 	"github.com/pressly/goose/v3"
 )
@@ -35,7 +37,7 @@ func (s *Store) migrate(ctx context.Context, dialect goose.Dialect, folder strin
 	case have == newest:
 		return nil
 	}
-	if err := s.db.lock(ctx); err != nil {
+	if err := s.lockTables(ctx); err != nil {
 		return err
 	}
 	defer s.db.unlock()
@@ -44,6 +46,23 @@ func (s *Store) migrate(ctx context.Context, dialect goose.Dialect, folder strin
 	}
 	return nil
 }
+
+// lockTables waits a little: of several processes that start at the same time one
+// makes the tables, and the others find them made.
+func (s *Store) lockTables(ctx context.Context) error {
+	for until := time.Now().Add(lockPatience); ; {
+		err := s.db.lock(ctx, true)
+		if !errors.Is(err, ErrStoreInUse) || time.Now().After(until) {
+			return err
+		}
+		if !sleep(ctx, writePause) {
+			return ctx.Err()
+		}
+	}
+}
+
+// lockPatience is for how long tables may be made by another process.
+const lockPatience = 5 * time.Second
 
 // schemaNumber reads the number of the newest applied migration.
 func schemaNumber(ctx context.Context, db querier) (n int64, err error) {

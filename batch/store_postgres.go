@@ -13,6 +13,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
+
+	"github.com/bcosgate/bcosgate/batch/tickets"
 )
 
 const (
@@ -29,18 +31,21 @@ const (
 	oldestPostgres = 130000
 )
 
-// errLingers says that the lock is still held by the session that broke.
+// errLingers says that the locks are still held by the session that broke.
 var errLingers = errors.New("the broken connection still holds the store's lock")
 
 // postgresDB is a store in one schema of a PostgreSQL database. Who works with it
-// holds an advisory lock in the very session that writes: when the session is
-// lost, so is the lock, and nothing is written before both are back.
+// holds advisory locks in the very session that writes: one that all share and
+// nobody may have who changes the tables, and its own, by which others see that it
+// lives. When the session is lost, so are the locks, and nothing is written before
+// they are back.
 type postgresDB struct {
-	db   *sql.DB   // the session that writes, and another one for migrations
-	conn *sql.Conn // the session that writes; nil until it is needed, and after it broke
+	settings *pgx.ConnConfig
+	db       *sql.DB   // the session that writes, and another one for migrations
+	conn     *sql.Conn // the session that writes; nil until it is needed, and after it broke
+	open     pgx.Tx    // the transaction of conn that goes on, for the work queue
 
-	claimed bool // by an engine: the session has the lock
-	epoch   int64
+	runner  int64 // of the engine or command that works with the store; 0 is none
 	commits int64
 	// A commit whose answer was lost, with the number that commits has if it came through.
 	asked     *fate
@@ -66,12 +71,38 @@ func (s *Store) openPostgres(ctx context.Context, location string) (err error) {
 	if err != nil {
 		return err
 	}
-	s.db = &postgresDB{db: write}
-	return s.migrate(ctx, goose.DialectPostgres, "postgres", write, have)
+	s.pg = &postgresDB{db: write}
+	s.db = s.pg
+	if s.pg.settings, err = parseURL(location, nil); err != nil {
+		return err
+	}
+	if err := s.migrate(ctx, goose.DialectPostgres, "postgres", write, have); err != nil {
+		return err
+	}
+	ready, err := tickets.Ready(ctx, s.pg.settings)
+	if err != nil || ready {
+		return err
+	}
+	if err := s.lockTables(ctx); err != nil {
+		return err
+	}
+	defer s.db.unlock()
+	return tickets.Migrate(ctx, s.pg.settings)
 }
 
 // openURL opens at most conns connections, each with the settings.
 func openURL(location string, conns int, settings map[string]string) (*sql.DB, error) {
+	cfg, err := parseURL(location, settings)
+	if err != nil {
+		return nil, err
+	}
+	db := sql.OpenDB(connector{stdlib.GetConnector(*cfg, stdlib.OptionAfterConnect(durable))})
+	db.SetMaxOpenConns(conns)
+	db.SetMaxIdleConns(conns)
+	return db, nil
+}
+
+func parseURL(location string, settings map[string]string) (*pgx.ConnConfig, error) {
 	cfg, err := pgx.ParseConfig(location)
 	if err != nil {
 		return nil, err
@@ -85,10 +116,7 @@ func openURL(location string, conns int, settings map[string]string) (*sql.DB, e
 	if cfg.ConnectTimeout == 0 {
 		cfg.ConnectTimeout = writePatience
 	}
-	db := sql.OpenDB(connector{stdlib.GetConnector(*cfg, stdlib.OptionAfterConnect(durable))})
-	db.SetMaxOpenConns(conns)
-	db.SetMaxIdleConns(conns)
-	return db, nil
+	return cfg, nil
 }
 
 // durable makes commits wait for the disk where the server does not by default.
@@ -122,36 +150,59 @@ func checkDatabase(ctx context.Context, db querier) (schema int64, err error) {
 	return schemaNumber(ctx, db)
 }
 
-func (p *postgresDB) lock(ctx context.Context) error {
+func (p *postgresDB) lock(ctx context.Context, alone bool) error {
 	if err := p.connect(ctx); err != nil {
 		return err
 	}
-	got, err := p.tryLock(ctx)
+	got, err := p.tryLock(ctx, alone)
 	if err != nil {
 		p.drop()
 		return err
 	}
 	if !got {
+		p.drop()
 		return ErrStoreInUse
 	}
 	return nil
 }
 
-func (p *postgresDB) tryLock(ctx context.Context) (got bool, err error) {
-	err = p.conn.QueryRowContext(ctx, "SELECT pg_try_advisory_lock(?, hashtext(current_schema()))", applicationID).Scan(&got)
+// tryLock takes the lock of the tables: alone, or with all who work with them.
+func (p *postgresDB) tryLock(ctx context.Context, alone bool) (got bool, err error) {
+	f := "pg_try_advisory_lock_shared"
+	if alone {
+		f = "pg_try_advisory_lock"
+	}
+	err = p.conn.QueryRowContext(ctx, "SELECT "+f+"(?, hashtext(current_schema()))", applicationID).Scan(&got)
 	return got, err
 }
 
-func (p *postgresDB) claim(ctx context.Context) error {
-	err := p.conn.QueryRowContext(ctx, "UPDATE bcosgate_store SET epoch = epoch + 1 RETURNING epoch, commits").Scan(&p.epoch, &p.commits)
-	p.claimed = err == nil
-	return err
+// runnerLocks is the first half of the keys of the runners' own locks; the second
+// is their id.
+const runnerLocks = "hashtext(current_schema() || '.runners')"
+
+// databaseClock is the database's clock in milliseconds since 1970: those of the processes may differ.
+const databaseClock = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+
+func (p *postgresDB) claim(ctx context.Context, name string, serves []string) error {
+	var id int64
+	err := p.conn.QueryRowContext(ctx, "INSERT INTO runners (name, serves, commits, seen) VALUES (?, ?, 0, "+databaseClock+") RETURNING id",
+		name, strings.Join(serves, "\n")).Scan(&id)
+	if err != nil {
+		return err
+	}
+	// Whoever finds the row without the lock before this is done declares the runner
+	// dead, which its next transaction tells.
+	if _, err := p.conn.ExecContext(ctx, "SELECT pg_advisory_lock("+runnerLocks+", ?::bigint::int)", id); err != nil {
+		return err
+	}
+	p.runner, p.commits = id, 0
+	return nil
 }
 
-// unlock frees the lock and ends the session. That alone would free it, too, but
+// unlock frees the locks and ends the session. That alone would free them, too, but
 // a little later.
 func (p *postgresDB) unlock() {
-	p.claimed, p.asked = false, nil
+	p.runner, p.asked = 0, nil
 	if p.conn != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), unlockTimeout)
 		defer cancel()
@@ -160,8 +211,8 @@ func (p *postgresDB) unlock() {
 	p.drop()
 }
 
-// connect sees to it that there is a session, with the lock if it was lost with an
-// earlier one. ErrStoreLost when another engine had the store meanwhile.
+// connect sees to it that there is a session, with the locks if they were lost with
+// an earlier one. ErrStoreLost when this runner was declared dead meanwhile.
 func (p *postgresDB) connect(ctx context.Context) (err error) {
 	if p.conn != nil {
 		return nil
@@ -169,7 +220,7 @@ func (p *postgresDB) connect(ctx context.Context) (err error) {
 	if p.conn, err = p.db.Conn(ctx); err != nil {
 		return err
 	}
-	if !p.claimed {
+	if p.runner == 0 {
 		return nil
 	}
 	if err := p.resume(ctx); err != nil {
@@ -179,20 +230,24 @@ func (p *postgresDB) connect(ctx context.Context) (err error) {
 	return nil
 }
 
-// resume takes the lock again, and finds out what came of a commit without an answer.
+// resume takes the locks again, and finds out what came of a commit without an answer.
 func (p *postgresDB) resume(ctx context.Context) error {
-	got, err := p.tryLock(ctx)
+	shared, err := p.tryLock(ctx, false)
 	if err != nil {
 		return err
 	}
-	var epoch, commits int64
-	if err := p.conn.QueryRowContext(ctx, "SELECT epoch, commits FROM bcosgate_store").Scan(&epoch, &commits); err != nil {
+	var own bool
+	if err := p.conn.QueryRowContext(ctx, "SELECT pg_try_advisory_lock("+runnerLocks+", ?::bigint::int)", p.runner).Scan(&own); err != nil {
 		return err
 	}
+	var commits int64
+	err = p.conn.QueryRowContext(ctx, "SELECT commits FROM runners WHERE id = ?", p.runner).Scan(&commits)
 	switch {
-	case epoch != p.epoch:
+	case errors.Is(err, sql.ErrNoRows):
 		return ErrStoreLost
-	case !got:
+	case err != nil:
+		return err
+	case !shared || !own:
 		return errLingers
 	}
 	if p.asked != nil {
@@ -240,7 +295,7 @@ func (p *postgresDB) try(once *fate, f func(ctx context.Context, c *sql.Conn) er
 		return err
 	}
 	if _, err := p.conn.ExecContext(ctx, "COMMIT"); err != nil {
-		if p.claimed {
+		if p.runner > 0 {
 			p.asked, p.askedMark = once, p.commits+1
 		}
 		p.drop()
@@ -250,22 +305,27 @@ func (p *postgresDB) try(once *fate, f func(ctx context.Context, c *sql.Conn) er
 	return nil
 }
 
-// body is a transaction up to its commit.
+// body is a transaction up to its commit. A runner's row is changed first: it fences
+// all that follows, and everybody locks it before anything else.
 func (p *postgresDB) body(ctx context.Context, f func(ctx context.Context, c *sql.Conn) error) error {
-	if _, err := p.conn.ExecContext(ctx, "BEGIN"); err != nil {
+	err := p.conn.Raw(func(conn any) (err error) {
+		p.open, err = conn.(session).Conn.Conn().Begin(ctx)
+		return err
+	})
+	if err != nil {
 		return err
 	}
-	if err := f(ctx, p.conn); err != nil || !p.claimed {
-		return err
+	if p.runner == 0 {
+		return f(ctx, p.conn)
 	}
-	res, err := p.conn.ExecContext(ctx, "UPDATE bcosgate_store SET commits = commits + 1 WHERE epoch = ?", p.epoch)
+	res, err := p.conn.ExecContext(ctx, "UPDATE runners SET commits = commits + 1, seen = "+databaseClock+" WHERE id = ?", p.runner)
 	if err != nil {
 		return err
 	}
 	if n, err := res.RowsAffected(); err != nil || n != 1 {
 		return errors.Join(ErrStoreLost, err)
 	}
-	return nil
+	return f(ctx, p.conn)
 }
 
 // each sends all commands in one go, and then reads all answers.

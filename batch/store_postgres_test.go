@@ -177,48 +177,74 @@ func (c *cutter) serve(client net.Conn) {
 	}
 }
 
-func TestAnEngineThatLostItsStoreWritesNothingMore(t *testing.T) {
+// A process that was declared dead writes nothing more under its old name, whatever
+// it was doing, and comes back under another.
+func TestAnEngineThatWasDeclaredDeadStartsOver(t *testing.T) {
 	t.Parallel()
 	location := newDatabase(t)
 	b := newBenchAt(t, location)
 	ctx := context.Background()
-	job, _, err := b.engine.Create(ctx, saveSpec())
+	b.chain.latency = 20 * time.Millisecond
+	job := b.run(saveSpec(), 3000)
+	b.settles(job.ID, func(p Progress) bool { return p.Counts.Confirmed > 300 && p.InFlight > 0 })
+	old := b.store.me()
+
+	other, err := OpenStore(ctx, location)
 	require.NoError(t, err)
-
-	admin := connectTo(t, location)
-	// The session that has the lock ends, as when the network breaks; only its next
-	// write tells the engine.
-	_, err = admin.Exec(ctx, `SELECT pg_terminate_backend(pid, 10000) FROM pg_locks
-		WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`)
+	defer other.Close()
+	require.NoError(t, other.own(ctx))
+	defer other.disown()
+	_, err = other.bury(old)
 	require.NoError(t, err)
-	second := newBenchAt(t, location)
-
-	_, _, err = b.engine.Create(ctx, saveSpec())
-	require.ErrorIs(t, err, ErrStoreLost)
-	_, err = b.engine.Load(ctx, job.ID, fromCSV(t, csvRows(3)))
-	require.ErrorIs(t, err, ErrStoreLost)
-	require.ErrorIs(t, b.store.SetCordon(ctx, "main", Cordon{Node: "a:1"}), ErrStoreLost)
-
-	second.wait(second.run(saveSpec(), 3).ID)
-	second.stop()
-	_, err = b.engine.Load(ctx, job.ID, fromCSV(t, csvRows(3)))
-	require.ErrorIs(t, err, ErrStoreLost, "for good: what it knows of the jobs is old")
-	b.restart()
-	b.wait(b.run(saveSpec(), 3).ID)
+	job = b.wait(job.ID)
+	require.Equal(t, Counts{Confirmed: 3000}, job.Counts)
+	b.verify(job)
+	require.NotEqual(t, old, b.store.me())
 }
 
-func TestABrokenSessionTakesItsLockAgain(t *testing.T) {
+func TestARunnerThatWasBuriedCannotWrite(t *testing.T) {
+	t.Parallel()
+	location := newDatabase(t)
+	ctx := context.Background()
+	dead, err := OpenStore(ctx, location)
+	require.NoError(t, err)
+	defer dead.Close()
+	require.NoError(t, dead.own(ctx))
+	defer dead.disown()
+	other, err := OpenStore(ctx, location)
+	require.NoError(t, err)
+	defer other.Close()
+	require.NoError(t, other.own(ctx))
+	defer other.disown()
+	_, err = other.bury(dead.me())
+	require.NoError(t, err)
+	require.ErrorIs(t, dead.beat(), ErrStoreLost)
+	require.ErrorIs(t, dead.SetCordon(ctx, "main", Cordon{Node: "a:1"}), ErrStoreLost)
+	dead.pg.drop() // also in another session
+	require.ErrorIs(t, dead.beat(), ErrStoreLost)
+	require.NoError(t, other.SetCordon(ctx, "main", Cordon{Node: "a:1"}))
+}
+
+func TestABrokenSessionTakesItsLocksAgain(t *testing.T) {
 	t.Parallel()
 	location := newDatabase(t)
 	b := newBenchAt(t, location)
+	me := b.store.me()
 	ctx := context.Background()
 	_, err := connectTo(t, location).Exec(ctx, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
 	require.NoError(t, err)
 	b.wait(b.run(saveSpec(), 3).ID)
+	require.Equal(t, me, b.store.me(), "as the same runner")
 	other, err := OpenStore(ctx, location)
 	require.NoError(t, err)
 	defer other.Close()
-	require.ErrorIs(t, other.own(ctx), ErrStoreInUse)
+	require.NoError(t, other.own(ctx))
+	defer other.disown()
+	seen, _, err := other.otherRunners(ctx)
+	require.NoError(t, err)
+	require.Len(t, seen, 1)
+	require.True(t, seen[0].locked)
+	require.ErrorIs(t, other.db.lock(ctx, true), ErrStoreInUse, "nobody changes the tables meanwhile")
 }
 
 func TestAJobWaitsForADatabaseWithoutPlace(t *testing.T) {

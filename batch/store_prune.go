@@ -92,8 +92,10 @@ func (s *Store) forgetJobs(before time.Time) (p Pruned, more bool, err error) {
 			if _, err := c.ExecContext(ctx, "INSERT INTO pruned (seq) VALUES (?)", seq); err != nil {
 				return err
 			}
-			if _, err := c.ExecContext(ctx, "DELETE FROM reconciliations WHERE job = ?", seq); err != nil {
-				return err
+			for _, table := range []string{"reconciliations", "shards"} {
+				if _, err := c.ExecContext(ctx, "DELETE FROM "+table+" WHERE job = ?", seq); err != nil {
+					return err
+				}
 			}
 			if _, err := c.ExecContext(ctx, "DELETE FROM jobs WHERE seq = ?", seq); err != nil {
 				return err

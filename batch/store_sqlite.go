@@ -133,7 +133,7 @@ func (db *sqliteDB) prepare(ctx context.Context) (err error) {
 	return nil
 }
 
-func (db *sqliteDB) lock(context.Context) error {
+func (db *sqliteDB) lock(context.Context, bool) error {
 	ok, err := db.flock.TryLock()
 	if err != nil {
 		return fmt.Errorf("lock %s: %w", db.flock.Path(), err)
@@ -150,7 +150,7 @@ func (db *sqliteDB) lock(context.Context) error {
 	return nil
 }
 
-func (db *sqliteDB) claim(context.Context) error { return nil }
+func (db *sqliteDB) claim(context.Context, string, []string) error { return nil }
 
 func (db *sqliteDB) unlock() { _ = db.flock.Unlock() }
 

@@ -25,8 +25,11 @@ type window struct {
 	lines    [3]line // by rank
 	rate     *rate.Limiter
 	refill   *time.Timer // not nil: the rate has nothing left until it fires
+	leased   int         // most in flight, where processes share the target's limits; 0 is no limit
+	used     bool        // somebody asked since the last call of busy
 
 	down    string        // why the target is not reached, "" when it is
+	since   time.Time     // when it was reached last, while it is down
 	failed  time.Time     // last failure to reach it: failures of earlier sends are echoes of it
 	probing bool          // the one send that is allowed while it is down is on its way
 	backoff time.Duration // length of the last pause while it is down
@@ -64,6 +67,7 @@ func newWindow(most int, limit *rate.Limiter) *window {
 func (w *window) acquire(ctx context.Context, p Priority) error {
 	rank := p.rank()
 	w.mu.Lock()
+	w.used = true
 	if w.free(rank) {
 		w.take(rank)
 		w.mu.Unlock()
@@ -96,7 +100,7 @@ func (w *window) acquire(ctx context.Context, p Priority) error {
 // open reports whether a permit is free. mu is held.
 func (w *window) open() bool {
 	switch {
-	case w.paused != nil:
+	case w.paused != nil, w.leased != 0 && w.inFlight >= w.leased:
 		return false
 	case w.down != "":
 		return !w.probing
@@ -239,6 +243,7 @@ func (w *window) answered(sent time.Time, err error) {
 // fail notes that the target cannot be reached. mu is held.
 func (w *window) fail(now time.Time, err error) {
 	if w.down == "" {
+		w.since = now
 		w.backoff = downLeast
 		w.pace.restart(now)
 	} else {
@@ -272,6 +277,52 @@ func (w *window) pause(d time.Duration) {
 		w.paused = nil
 		w.admit()
 	})
+}
+
+// bound changes the rate, and how many may be in flight beside what pace says.
+func (w *window) bound(limit rate.Limit, burst, leased int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.rate.Limit() == limit && w.leased == leased {
+		return
+	}
+	w.rate.SetBurst(burst)
+	w.rate.SetLimit(limit)
+	w.leased = leased
+	if w.refill != nil { // it waits by the old rate
+		w.refill.Stop()
+		w.refill = nil
+	}
+	w.admit()
+}
+
+// bounds are what bound has set, and what is in flight.
+func (w *window) bounds() (limit rate.Limit, leased, inFlight int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.rate.Limit(), w.leased, w.inFlight
+}
+
+// busy reports whether anybody has asked for a permit since the last call, or holds one.
+func (w *window) busy() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	busy := w.used || w.inFlight > 0
+	for i := range w.lines {
+		busy = busy || w.lines[i].waiters.Len() > 0
+	}
+	w.used = false
+	return busy
+}
+
+// unreachableSince is when the target was reached last; zero when it is reached.
+func (w *window) unreachableSince() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.down == "" {
+		return time.Time{}
+	}
+	return w.since
 }
 
 // rest stops the timers; the next acquire finds the window open.

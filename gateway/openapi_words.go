@@ -50,6 +50,7 @@ func words() map[string]string {
 		"Spec.rate":           "Most transactions a second; 0 is the limit of the target",
 		"Spec.inFlight":       "Most transactions in flight; 0 is the limit of the target",
 		"Spec.priority":       "Which jobs of the target go first",
+		"Spec.shardBy":        "How the rows were cut into shards, each of which one gateway carries at a time; left out: range(250)",
 		"Spec.signed":         "The rows are transactions that were signed elsewhere; left out where the gateway signs",
 
 		"SignedSpec.plan":       "Names what was planned and signed, as the first line of the file does",

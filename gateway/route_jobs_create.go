@@ -27,6 +27,7 @@ type NewJob struct {
 	Priority       string            `json:"priority,omitempty" enum:"low,normal,high" default:"normal" doc:"Which jobs of the target go first; about one in sixteen transactions is left to each lower priority"`
 	Block          *uint64           `json:"block,omitempty" doc:"Of call and plan: every row is read at exactly this block, or is rejected. Nodes of FISCO BCOS read at their newest block only, so that it must be that one"`
 	SameBlock      bool              `json:"sameBlock,omitempty" doc:"Of call and plan: every row is read at the block at which the job begins; rows that come after the next one are rejected"`
+	ShardBy        string            `json:"shardBy,omitempty" doc:"How the rows are cut into shards, each of which one gateway carries at a time: range(ROWS), key(COLUMN) or time(COLUMN,WIDTH), as in time(at,1h), the oldest first; left out: range(250)"`
 	Name           string            `json:"name,omitempty" maxLength:"200" doc:"Free text for people"`
 	IdempotencyKey string            `json:"idempotencyKey,omitempty" maxLength:"200" doc:"The same key gives the same job, so that a request may be repeated; the header Idempotency-Key says the same"`
 	Signed         *batch.SignedSpec `json:"signed,omitempty" doc:"The rows are transactions that were signed elsewhere, in a file of batchcall sign, which is streamed with PUT /v1/jobs/{id}/rows as application/x-ndjson; account and rows are left out then"`
@@ -99,7 +100,7 @@ func (g *Gateway) createJob(ctx context.Context, in *createJobInput) (*createJob
 		Kind: kind, Block: b.Block, SameBlock: b.SameBlock,
 		Name: b.Name, IdempotencyKey: key, Target: b.Target, Account: b.Account,
 		Contract: b.Contract, To: to, Function: b.Function, ABI: abi, Event: b.Event, Rate: b.Rate, InFlight: b.InFlight, Signed: b.Signed,
-		Priority: batch.Priority(b.Priority),
+		Priority: batch.Priority(b.Priority), ShardBy: b.ShardBy,
 	})
 	if err != nil {
 		return nil, err

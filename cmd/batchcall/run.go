@@ -19,6 +19,7 @@ type runOptions struct {
 	callee calleeOptions
 	terms  termsOptions
 	event  string
+	shards string
 	name   string
 	key    string
 	anew   bool
@@ -71,6 +72,7 @@ An interrupt (Ctrl-C) settles what is in flight and prints how to go on. With
 	o.callee.addTo(f)
 	o.terms.addTo(f)
 	f.StringVar(&o.event, "event", "", "`event` that the contract must emit in every confirmed row, as 'Saved(bytes32,address)': batchcall reconcile and a gateway's audit look for it")
+	f.StringVar(&o.shards, "shard-by", "", "how rows are cut into `shards`, which several gateways share: range(ROWS), key(COLUMN) or time(COLUMN,1h), the oldest first (default range(250))")
 	f.StringVar(&o.name, "name", "", "free `text` to find the job by")
 	o.files.addTo(f, "FILE.failed.csv beside the input, unless it is there already")
 	f.StringVar(&o.key, "idempotency-key", "", "`key` that finds the job again, instead of one made of what is called and the file")
@@ -128,7 +130,7 @@ func (a *app) run(ctx context.Context, o runOptions) (err error) {
 	}
 	spec := batch.Spec{
 		Kind: batch.KindBatch, Name: o.name, IdempotencyKey: o.key, Target: target, Account: s.Account(),
-		Contract: o.callee.contract, To: to, Function: o.callee.function, ABI: abi, Event: o.event,
+		Contract: o.callee.contract, To: to, Function: o.callee.function, ABI: abi, Event: o.event, ShardBy: o.shards,
 	}
 	o.terms.put(&spec)
 	if spec.IdempotencyKey == "" {

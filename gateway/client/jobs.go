@@ -32,6 +32,7 @@ type JobRequest struct {
 	Rate           float64           `json:"rate,omitempty"`           // transactions a second; 0 is the target's limit
 	Event          string            `json:"event,omitempty"`          // "Saved(bytes32,address)", which the contract must emit in every confirmed row
 	InFlight       int               `json:"inFlight,omitempty"`       // most transactions in flight; 0 is the target's limit
+	ShardBy        string            `json:"shardBy,omitempty"`        // range(500), key(COLUMN) or time(COLUMN,1h); "" is range(250)
 	Signed         *batch.SignedSpec `json:"signed,omitempty"`         // the rows are a file of signed transactions, sent by PutRows or UploadRows
 	Priority       batch.Priority    `json:"priority,omitempty"`       // "" is normal
 	Block          *uint64           `json:"block,omitempty"`          // of calls and plans: read at exactly this block

@@ -39,6 +39,7 @@ var mayImport = map[string][]string{
 	"contracts":          {"chain", "internal/exactjson"},
 	"batch":              {"chain", "contracts"},
 	"batch/rows":         {"internal/exactjson"},
+	"batch/tickets":      {}, // the work queue of processes that share a store
 	"batch/reconcile":    {"chain", "contracts", "batch"},
 	"batch/report":       {"internal/chart", "batch", "contracts"},
 	"batch/offline":      {"chain", "batch", "batch/rows"},
@@ -84,6 +85,7 @@ var onlyIn = map[string][]string{
 	"github.com/danielgtaylor/huma":         {"gateway"},
 	"modernc.org/sqlite":                    {"batch"},
 	"github.com/jackc/pgx":                  {"batch", "internal/pgtest"},
+	"github.com/riverqueue/river":           {"batch/tickets"},
 	"github.com/coder/websocket":            {"chain", "devchain"},
 	"github.com/FISCO-BCOS/go-sdk":          {"chain/fisco", "devchain"},
 	"github.com/TarsCloud/TarsGo":           {"devchain"},

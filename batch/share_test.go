@@ -78,8 +78,10 @@ func TestAJobOnOneAndOnThreeEnginesHasTheSameReport(t *testing.T) {
 	var reports []string
 	for _, engines := range []int{1, 3} {
 		f := newFleet(t, engines)
-		f[0].chain.latency, f[0].chain.perBlock, f[0].chain.revert = 20*time.Millisecond, 100, someRevert
-		job := f[0].run(saveSpec(), n)
+		f[0].chain.latency, f[0].chain.perBlock, f[0].chain.revert = 50*time.Millisecond, 100, someRevert
+		spec := saveSpec()
+		spec.ShardBy = "range(50)" // enough for all
+		job := f[0].run(spec, n)
 		job = f[engines-1].wait(job.ID)
 		require.Equal(t, JobDone, job.State)
 		require.EqualValues(t, n, job.Counts.Confirmed+job.Counts.Reverted)

@@ -30,8 +30,9 @@ func (s *Store) Prunable(ctx context.Context, before time.Time) (p Pruned, err e
 	return p, nil
 }
 
-// Prune deletes the jobs that ended before a moment, with all their items, for a
-// store that no engine works with (ErrStoreInUse otherwise; see Config.Keep). Jobs
+// Prune deletes the jobs that ended before a moment, with all their items, in a
+// file that no engine works with (ErrStoreInUse otherwise; see Config.Keep), or beside
+// the engines of other processes in a database. Jobs
 // that are not final stay, and deployments of contracts that have a name.
 // A deleted job's idempotency key is free again. The space is used for new jobs; a
 // file does not become smaller. When ctx ends, the rest is left to the next call.
@@ -46,6 +47,13 @@ func (s *Store) Prune(ctx context.Context, before time.Time) (Pruned, error) {
 // prune is Prune for the owner of the store. First all jobs vanish, whole, for
 // whoever reads; then their items go.
 func (s *Store) prune(ctx context.Context, before time.Time) (p Pruned, err error) {
+	if s.shared() {
+		alone, end, err := s.pruneAlone(ctx)
+		if err != nil || !alone { // another process does it
+			return Pruned{}, err
+		}
+		defer end()
+	}
 	for more := true; more && err == nil && ctx.Err() == nil; {
 		var some Pruned
 		some, more, err = s.forgetJobs(before)

@@ -404,3 +404,31 @@ func selectNumbers(ctx context.Context, q querier, query string, args ...any) ([
 	}
 	return list, rows.Err()
 }
+
+// pruneAlone makes this process the only one that deletes old jobs, until end is
+// called. Should its session break meanwhile, another one may begin: that only costs
+// one of them an error.
+func (s *Store) pruneAlone(ctx context.Context) (alone bool, end func(), err error) {
+	const key = "?, hashtext(current_schema() || '.prune')"
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	if err := s.pg.connect(ctx); err != nil {
+		return false, nil, fmt.Errorf("delete old jobs: %w", err)
+	}
+	if err := s.pg.conn.QueryRowContext(ctx, "SELECT pg_try_advisory_lock("+key+")", applicationID).Scan(&alone); err != nil {
+		s.pg.drop()
+		return false, nil, fmt.Errorf("delete old jobs: %w", err)
+	}
+	return alone, func() {
+		s.writing.Lock()
+		defer s.writing.Unlock()
+		if s.pg.conn == nil {
+			return
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), unlockTimeout)
+		defer cancel()
+		if _, err := s.pg.conn.ExecContext(ctx, "SELECT pg_advisory_unlock("+key+")", applicationID); err != nil {
+			s.pg.drop()
+		}
+	}, nil
+}

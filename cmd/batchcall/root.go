@@ -91,7 +91,9 @@ exactly once, and tells what became of every row.
 
 It runs the job itself and keeps it in a store (a file), or, with --gateway,
 lets a running gateway do it. A job that was interrupted, even by a power cut,
-goes on with batchcall resume; nothing is sent twice.
+goes on with batchcall resume; nothing is sent twice. With --store postgres://...
+it shares the store's jobs with the gateways that work with it: while it runs it
+carries what there is for its nodes and account, and they go on when it ends.
 
 ` + exitHelp,
 		Example: `  batchcall deploy Evidence --node 127.0.0.1:20200 --certs nodes/127.0.0.1/sdk

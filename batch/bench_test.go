@@ -96,7 +96,13 @@ func BenchmarkEngine(b *testing.B) {
 
 // BenchmarkLoad measures what it costs to read, check, encode and store a row.
 func BenchmarkLoad(b *testing.B) {
-	t := newBench(b)
+	for name, place := range map[string]func(testing.TB) string{"sqlite": newFile, "postgres": newDatabase} {
+		b.Run(name, func(b *testing.B) { benchmarkLoad(b, place(b)) })
+	}
+}
+
+func benchmarkLoad(b *testing.B, location string) {
+	t := newBenchAt(b, location)
 	ctx := context.Background()
 	job, _, err := t.engine.Create(ctx, saveSpec())
 	require.NoError(b, err)

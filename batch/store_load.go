@@ -60,6 +60,11 @@ func (s *Store) insertItems(seq int64, items []newItem) (twins []twin, err error
 	}
 	err = s.tx(func(ctx context.Context, c *sql.Conn) error {
 		twins = nil
+		if s.shared() {
+			if all, err := s.pg.copyItems(ctx, list); all || err != nil {
+				return err
+			}
+		}
 		changed, err := s.db.each(ctx, c, list)
 		if err != nil {
 			return err

@@ -352,6 +352,33 @@ func (p *postgresDB) each(ctx context.Context, c *sql.Conn, list []command) (cha
 	return changed, err
 }
 
+// copyItems is each for insertItem by COPY, which is several times as fast. all is
+// false, and nothing is stored, when an item has an _id that is taken: COPY does not
+// say which. It is called inside of tx.
+func (p *postgresDB) copyItems(ctx context.Context, list []command) (all bool, err error) {
+	columns := []string{"id", "ref", "recipient", "input", "source", "lane"} // in the order of insertItem
+	part, err := p.open.Begin(ctx)
+	if err != nil {
+		return false, err
+	}
+	_, err = part.CopyFrom(ctx, pgx.Identifier{"items"}, columns, pgx.CopyFromSlice(len(list), func(i int) ([]any, error) {
+		for n, arg := range list[i].args {
+			list[i].args[n] = storable(arg)
+		}
+		return list[i].args, nil
+	}))
+	if err != nil {
+		if undo := part.Rollback(ctx); undo != nil {
+			return false, errors.Join(err, undo)
+		}
+		if isConstraint(err) {
+			err = nil
+		}
+		return false, err
+	}
+	return true, part.Commit(ctx)
+}
+
 func (p *postgresDB) close() error {
 	p.drop()
 	return p.db.Close()

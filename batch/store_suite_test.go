@@ -14,7 +14,7 @@ import (
 // database, each of them new.
 func eachStore(t *testing.T, test func(t *testing.T, location string)) {
 	t.Helper()
-	for name, place := range map[string]func(*testing.T) string{"sqlite": newFile, "postgres": newDatabase} {
+	for name, place := range map[string]func(testing.TB) string{"sqlite": newFile, "postgres": newDatabase} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			test(t, place(t))
@@ -22,7 +22,7 @@ func eachStore(t *testing.T, test func(t *testing.T, location string)) {
 	}
 }
 
-func newFile(t *testing.T) string { return filepath.Join(t.TempDir(), "store.db") }
+func newFile(t testing.TB) string { return filepath.Join(t.TempDir(), "store.db") }
 
 // sharedServer is started by the first test that needs it and stopped by TestMain.
 var sharedServer struct {
@@ -32,7 +32,7 @@ var sharedServer struct {
 }
 
 // newDatabase makes a database on the server that tests share.
-func newDatabase(t *testing.T) string {
+func newDatabase(t testing.TB) string {
 	t.Helper()
 	pgtest.Need(t)
 	sharedServer.once.Do(func() { sharedServer.Server, sharedServer.err = pgtest.Start() })

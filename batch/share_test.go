@@ -140,12 +140,13 @@ func TestWhatIsDoneToAJobReachesAllEngines(t *testing.T) {
 	_, err = f[1].engine.Pause(ctx, job.ID)
 	require.NoError(t, err)
 	job = f[0].waitPaused(job.ID)
-	sends := f[0].chain.sends
+	var sends int
+	f[0].chain.with(func(c *fakeChain) { sends = c.sends })
 	require.Zero(t, job.Counts.Submitted+job.Counts.Unknown)
 	_, err = f[0].engine.Resume(ctx, job.ID)
 	require.NoError(t, err)
 	f[1].settles(job.ID, func(p Progress) bool { return p.Counts.Confirmed > job.Counts.Confirmed })
-	require.Greater(t, f[0].chain.sends, sends)
+	f[0].chain.with(func(c *fakeChain) { require.Greater(t, c.sends, sends) })
 
 	_, err = f[0].engine.Cancel(ctx, job.ID)
 	require.NoError(t, err)

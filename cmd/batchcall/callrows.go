@@ -164,7 +164,7 @@ func (a *app) beginCalls(ctx context.Context, s service, spec batch.Spec, in *in
 // sameCalls compares what two jobs read, not how fast, nor their names. A gateway
 // fills in what a spec leaves out.
 func sameCalls(old, spec batch.Spec) bool {
-	old.Name, old.IdempotencyKey, old.Rate, old.InFlight = spec.Name, spec.IdempotencyKey, spec.Rate, spec.InFlight
+	old.Name, old.IdempotencyKey, old.Rate, old.InFlight, old.Priority = spec.Name, spec.IdempotencyKey, spec.Rate, spec.InFlight, spec.Priority
 	a, errA := json.Marshal(old)
 	b, errB := json.Marshal(spec)
 	return errA == nil && errB == nil && slices.Equal(a, b)

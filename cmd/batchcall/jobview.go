@@ -5,13 +5,15 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/ethereum/go-ethereum/common"
+
 	"github.com/bcosgate/bcosgate/batch"
 )
 
 // jobColumns head a job in csv, and the lines of its summary.
 func jobColumns() []string {
 	return []string{"job", "kind", "state", "reason", "name", "target", "contract", "address", "function", "signer", "rows",
-		"confirmed", "reverted", "rejected", "unknown", "submitted", "queued", "canceled", "created", "started", "finished", "took", "rate", "input_sha256"}
+		"confirmed", "reverted", "rejected", "unknown", "submitted", "queued", "canceled", "created", "started", "finished", "took", "rate", "input_sha256", "first_block", "last_block"}
 }
 
 // jobView is the summary of one job. For people, states that a finished job
@@ -52,6 +54,13 @@ func jobCells(job batch.Job) []string {
 	if job.Address != nil {
 		address = job.Address.Hex()
 	}
+	signer, firstBlock, lastBlock := "", "", ""
+	if job.Signer != (common.Address{}) {
+		signer = job.Signer.Hex()
+	}
+	if job.LastBlock > 0 {
+		firstBlock, lastBlock = strconv.FormatUint(job.FirstBlock, 10), strconv.FormatUint(job.LastBlock, 10)
+	}
 	took, rate := "", ""
 	if job.Started != nil && job.Finished != nil {
 		d := job.Finished.Sub(*job.Started)
@@ -61,9 +70,9 @@ func jobCells(job batch.Job) []string {
 		}
 	}
 	return []string{job.ID, string(job.Spec.Kind), string(job.State), job.Reason, job.Spec.Name, job.Spec.Target, job.Spec.Contract,
-		address, functionText(job), job.Signer.Hex(), number(job.Rows),
+		address, functionText(job), signer, number(job.Rows),
 		number(c.Confirmed), number(c.Reverted), number(c.Rejected), number(c.Unknown), number(c.Submitted), number(c.Queued), number(c.Canceled),
-		moment(&job.Created), moment(job.Started), moment(job.Finished), took, rate, job.InputSHA256}
+		moment(&job.Created), moment(job.Started), moment(job.Finished), took, rate, job.InputSHA256, firstBlock, lastBlock}
 }
 
 func contractText(job batch.Job) string {

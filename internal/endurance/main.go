@@ -54,8 +54,8 @@ func tortureCommand(ctx context.Context, args []string) error {
 	f.IntVar(&cfg.nodes, "nodes", 4, "nodes of the chain")
 	f.IntVar(&cfg.nodeKills, "node-kills", 22, "how often a node is killed")
 	f.Float64Var(&cfg.drop, "drop", 1, "so many of a hundred sends are executed and never answered")
-	f.StringVar(&cfg.store, "store", onSQLite, "sqlite: batchcall on a file; postgres: gateways on a database")
-	f.IntVar(&cfg.gateways, "gateways", 1, "gateways on PostgreSQL")
+	f.StringVar(&cfg.store, "store", onSQLite, "sqlite: batchcall on a file; postgres: gateways that share a database")
+	f.IntVar(&cfg.gateways, "gateways", 3, "gateways on PostgreSQL")
 	f.IntVar(&cfg.restarts, "restarts", 3, "how often PostgreSQL is killed")
 	f.Uint64Var(&cfg.seed, "seed", 0, "draws all that is random; 0: another one each time")
 	var place place

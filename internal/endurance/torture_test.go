@@ -30,7 +30,7 @@ func TestEveryRowOnceHoweverOftenEngineAndNodesAreKilled(t *testing.T) {
 			bin, err := programs()
 			require.NoError(t, err)
 			var out, told bytes.Buffer
-			cfg := tortureConfig{root: "../..", bin: bin, dir: t.TempDir(), store: store, gateways: 1, restarts: 2,
+			cfg := tortureConfig{root: "../..", bin: bin, dir: t.TempDir(), store: store, gateways: 3, restarts: 2,
 				rows: 300, kills: 12, nodes: 4, nodeKills: 5, drop: 5, seed: rand.Uint64(), out: &out, told: &told}
 			result, err := runTorture(t.Context(), cfg)
 			require.NoError(t, err, "%s%s", &out, &told)

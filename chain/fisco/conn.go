@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -51,6 +52,7 @@ var (
 // wake up.
 type conn struct {
 	ws        *websocket.Conn
+	line      *cork // below ws
 	heartbeat time.Duration
 	onPush    func(Frame) // called by the reader; the frame is only good during the call
 
@@ -80,10 +82,11 @@ const (
 	stateWithdrawn
 )
 
-// startConn takes over ws. close must be called.
-func startConn(ws *websocket.Conn, heartbeat time.Duration, maxPending int, onPush func(Frame)) *conn {
+// startConn takes over ws, which writes to line. close must be called.
+func startConn(ws *websocket.Conn, line *cork, heartbeat time.Duration, maxPending int, onPush func(Frame)) *conn {
 	s := &conn{
 		ws:        ws,
+		line:      line,
 		heartbeat: heartbeat,
 		onPush:    onPush,
 		queue:     make(chan *request, queueLen),
@@ -248,13 +251,47 @@ func (s *conn) write() {
 			if !r.state.CompareAndSwap(stateQueued, stateTaken) {
 				continue // nobody waits for it any more
 			}
-			// No deadline here either: a write that blocks blocks the pings, too.
-			if err := s.ws.Write(context.Background(), websocket.MessageBinary, r.frame); err != nil {
+			if err := s.writeAll(r); err != nil {
 				s.end(err)
 				return
 			}
 		case <-s.closed:
 			return
+		}
+	}
+}
+
+// writeAll writes r and what is queued behind it, in as few writes to the
+// connection as there can be.
+func (s *conn) writeAll(r *request) error {
+	for r != nil {
+		next := s.queued()
+		if next == nil {
+			// Callers that became ready together, by a commit or a block, get their turn
+			// first, else the first of them would leave alone.
+			runtime.Gosched()
+			next = s.queued()
+		}
+		s.line.held.Store(next != nil)
+		// No deadline here either: a write that blocks blocks the pings, too.
+		if err := s.ws.Write(context.Background(), websocket.MessageBinary, r.frame); err != nil {
+			return err
+		}
+		r = next
+	}
+	return nil
+}
+
+// queued takes the next request that somebody waits for, nil when there is none.
+func (s *conn) queued() *request {
+	for {
+		select {
+		case r := <-s.queue:
+			if r.state.CompareAndSwap(stateQueued, stateTaken) {
+				return r
+			}
+		default:
+			return nil
 		}
 	}
 }

@@ -81,12 +81,12 @@ func Dial(ctx context.Context, cfg DialConfig) (*Client, error) {
 	ctx, cancel := context.WithTimeout(ctx, cfg.Timeout)
 	defer cancel()
 
-	ws, err := openWebSocket(ctx, &cfg)
+	ws, line, err := openWebSocket(ctx, &cfg)
 	if err != nil {
 		return nil, err
 	}
 	c := newClient(cfg)
-	c.conn = startConn(ws, cfg.Heartbeat, cfg.MaxInFlight, c.push)
+	c.conn = startConn(ws, line, cfg.Heartbeat, cfg.MaxInFlight, c.push)
 	if err := c.handshake(ctx); err != nil {
 		_ = c.Close()
 		return nil, err
@@ -96,15 +96,16 @@ func Dial(ctx context.Context, cfg DialConfig) (*Client, error) {
 	return c, nil
 }
 
-// openWebSocket makes the connection up to the upgrade.
-func openWebSocket(ctx context.Context, cfg *DialConfig) (*websocket.Conn, error) {
+// openWebSocket makes the connection up to the upgrade, over a cork.
+func openWebSocket(ctx context.Context, cfg *DialConfig) (*websocket.Conn, *cork, error) {
 	stream, err := openStream(ctx, cfg)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	line := &cork{Conn: stream}
 	// The library upgrades through an HTTP client; this one has a single
 	// connection to give, the one that is open already.
-	sniffed := &sniffer{Conn: stream}
+	sniffed := &sniffer{Conn: line}
 	transport := &http.Transport{
 		DialContext:        func(context.Context, string, string) (net.Conn, error) { return sniffed, nil },
 		DisableCompression: true,
@@ -121,10 +122,10 @@ func openWebSocket(ctx context.Context, cfg *DialConfig) (*websocket.Conn, error
 		if response != nil {
 			status = response.StatusCode
 		}
-		return nil, upgradeFailure(ctx, cfg.Address, cfg.TLS != nil, sniffed.head(), status, err)
+		return nil, nil, upgradeFailure(ctx, cfg.Address, cfg.TLS != nil, sniffed.head(), status, err)
 	}
 	sniffed.stop()
-	return ws, nil
+	return ws, line, nil
 }
 
 // openStream makes the connection and speaks TLS on it where the node wants it.

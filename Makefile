@@ -14,7 +14,7 @@ SEED    ?= 0
 STORE   ?= sqlite
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test race lint chaos torture million bench bench-node fuzz cover contracts contracts-check clean
+.PHONY: help demo build test race lint chaos torture million bench bench-engine bench-adaptive bench-node fuzz cover contracts contracts-check clean
 
 help: ## list the targets
 	@while IFS= read -r line; do case "$$line" in \
@@ -53,6 +53,12 @@ bench: ## measure encode+hash+sign, frames, the store's group commit, items a se
 	@cat bench.txt
 	$(GO) tool -modfile=tools/go.mod benchstat bench.txt
 	$(MAKE) bench-node
+
+bench-engine: build ## measure a row in batchcall: CPU, against a bare replay, durable against not durable; Linux only
+	@if [ "$$(uname)" = Linux ]; then $(GO) run ./internal/enginebench cost; else echo "note: bench-engine reads /proc, which only Linux has"; fi
+
+bench-adaptive: build ## measure the window that is found against fixed ones on three kinds of node; Linux only
+	@if [ "$$(uname)" = Linux ]; then $(GO) run ./internal/enginebench adaptive; else echo "note: bench-adaptive reads /proc, which only Linux has"; fi
 
 bench-node: ## measure a devnode: start, cost of a transaction, memory over TRANSACTIONS (a million); Linux only
 	@if [ "$$(uname)" = Linux ]; then $(GO) run ./internal/nodebench -n $(TRANSACTIONS); else echo "note: bench-node reads /proc, which only Linux has"; fi

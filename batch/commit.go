@@ -16,14 +16,8 @@ import (
 	"github.com/bcosgate/bcosgate/chain"
 )
 
-// The measures of group commit.
+// The measures of group commit, beside its size, which is subBatch's.
 const (
-	// A transaction of 500 rows costs a twentieth of what 500 transactions cost,
-	// and larger ones gain next to nothing.
-	commitRows = 500
-	// What a lone write waits for company. It is little beside the time of a
-	// block, and keeps a busy engine from writing one page for every row.
-	commitLinger = 4 * time.Millisecond
 	// How many writes may wait; more make their senders wait.
 	commitQueue = 4096
 	// Pause before a failed commit is tried again.
@@ -79,14 +73,15 @@ type write struct {
 type committer struct {
 	store   *Store
 	queue   chan write
+	size    *subBatch
 	observe func(rows int, took time.Duration)
 	log     *slog.Logger
 	lost    func()                 // called when others have declared this process dead; nil tells nobody
 	trouble atomic.Pointer[string] // why the store cannot be written, nil when it can
 }
 
-func newCommitter(s *Store, log *slog.Logger, observe func(int, time.Duration)) *committer {
-	return &committer{store: s, queue: make(chan write, commitQueue), log: log, observe: observe}
+func newCommitter(s *Store, size *subBatch, log *slog.Logger, observe func(int, time.Duration)) *committer {
+	return &committer{store: s, queue: make(chan write, commitQueue), size: size, log: log, observe: observe}
 }
 
 // add hands w over and returns before it is durable. It blocks while the queue
@@ -104,26 +99,42 @@ func (c *committer) commit(w write) error {
 // run writes until the queue is closed and empty. Once hard has ended, a
 // transaction that fails is not tried again.
 func (c *committer) run(hard context.Context) {
-	linger := time.NewTimer(commitLinger)
+	linger := time.NewTimer(0)
 	defer linger.Stop()
-	group := make([]write, 0, commitRows)
+	var group []write
 	for w := range c.queue {
-		group = append(group[:0], w)
-		linger.Reset(commitLinger)
-	gather:
-		for len(group) < commitRows {
-			select {
-			case w, ok := <-c.queue:
-				if !ok {
-					break gather
-				}
-				group = append(group, w)
-			case <-linger.C:
-				break gather
-			}
-		}
+		group = c.gather(append(group[:0], w), linger)
 		c.flush(hard, group)
+		clear(group) // it holds items
 	}
+}
+
+// gather adds what comes until the group has its size or the first of it has
+// waited long enough.
+func (c *committer) gather(group []write, linger *time.Timer) []write {
+	size := c.size.aim()
+	linger.Reset(c.size.linger())
+	for len(group) < size {
+		select {
+		case w, ok := <-c.queue:
+			if !ok {
+				return group
+			}
+			group = append(group, w)
+			continue
+		default:
+		}
+		select {
+		case w, ok := <-c.queue:
+			if !ok {
+				return group
+			}
+			group = append(group, w)
+		case <-linger.C:
+			return group
+		}
+	}
+	return group
 }
 
 // flush makes a group durable and tells everyone who waits for it.
@@ -150,7 +161,9 @@ func (c *committer) persist(hard context.Context, group []write) error {
 		began := time.Now()
 		err := c.store.writeGroup(&once, group)
 		if err == nil {
-			c.observe(len(group), time.Since(began))
+			now := time.Now()
+			c.size.committed(now, len(group), now.Sub(began))
+			c.observe(len(group), now.Sub(began))
 			if c.trouble.Swap(nil) != nil {
 				c.log.Info("the store can be written again")
 			}

@@ -1,6 +1,7 @@
 package batch
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -30,6 +31,10 @@ type Limits struct {
 	Rate     float64 // transactions a second; 0 is no limit
 	Burst    int     // how many may go at once under Rate; 0 is a twentieth of a second's worth
 	InFlight int     // most transactions in flight; 0 is DefaultInFlight
+
+	// InFlightLeast is below what the window of transactions in flight does not go,
+	// however loaded the target is; 0 is 1. Equal to InFlight it fixes the window.
+	InFlightLeast int
 }
 
 // DefaultInFlight is the most transactions in flight where Limits say nothing:
@@ -59,9 +64,19 @@ type Config struct {
 	// are not final, and deployments of contracts with a name, are always kept.
 	Keep time.Duration
 
+	SubBatch SubBatch // bounds of how many items are signed and written ahead together
+
 	// BlockLimitAhead is how many blocks after the head an attempt may land;
 	// 0 is DefaultBlockLimitAhead.
 	BlockLimitAhead uint64
+}
+
+// SubBatch bounds how many writes share a group commit of the store: how many
+// items, of all targets, are written ahead together before any of them is sent.
+// The engine finds out how many are good. Equal bounds fix it.
+type SubBatch struct {
+	Least int // 0 is 1
+	Most  int // 0 is DefaultSubBatch
 }
 
 // DefaultBlockLimitAhead is half of the 1000 blocks for which a FISCO BCOS
@@ -82,6 +97,12 @@ func (c Config) Validate() error {
 	if c.Keep < 0 {
 		add("keep is negative")
 	}
+	if c.SubBatch.Least < 0 || c.SubBatch.Most < 0 {
+		add("a bound of the sub-batch is negative")
+	}
+	if most := cmp.Or(c.SubBatch.Most, DefaultSubBatch); c.SubBatch.Least > most {
+		add("a sub-batch is to have at least %d writes, and at most %d", c.SubBatch.Least, most)
+	}
 	seen := map[string]bool{}
 	for i, t := range c.Targets {
 		name := t.Info.Name
@@ -98,8 +119,11 @@ func (c Config) Validate() error {
 		if _, ok := t.Accounts[t.DefaultAccount]; t.DefaultAccount != "" && !ok {
 			add("the default account %q of target %q is not among its accounts", t.DefaultAccount, name)
 		}
-		if t.Limits.Rate < 0 || t.Limits.Burst < 0 || t.Limits.InFlight < 0 {
+		if t.Limits.Rate < 0 || t.Limits.Burst < 0 || t.Limits.InFlight < 0 || t.Limits.InFlightLeast < 0 {
 			add("a limit of target %q is negative", name)
+		}
+		if most := cmp.Or(t.Limits.InFlight, DefaultInFlight); t.Limits.InFlightLeast > most {
+			add("target %q is to have at least %d transactions in flight, and at most %d", name, t.Limits.InFlightLeast, most)
 		}
 	}
 	return errors.Join(errs...)
@@ -129,13 +153,12 @@ func newTarget(t Target) *target {
 			t.DefaultAccount = name
 		}
 	}
-	if t.Limits.InFlight == 0 {
-		t.Limits.InFlight = DefaultInFlight
-	}
+	t.Limits.InFlight = cmp.Or(t.Limits.InFlight, DefaultInFlight)
+	t.Limits.InFlightLeast = cmp.Or(t.Limits.InFlightLeast, 1)
 	return &target{
 		Target:  t,
-		window:  newWindow(t.Limits.InFlight, newLimiter(t.Limits.Rate, t.Limits.Burst)),
-		reads:   newWindow(min(t.Limits.InFlight, mostReads), newLimiter(0, 0)), // the limit of the rate is one of transactions
+		window:  newWindow(t.Limits.InFlightLeast, t.Limits.InFlight, newLimiter(t.Limits.Rate, t.Limits.Burst)),
+		reads:   newWindow(1, min(t.Limits.InFlight, mostReads), newLimiter(0, 0)), // the limit of the rate is one of transactions
 		lookups: make(chan struct{}, mostLookups),
 	}
 }

@@ -111,7 +111,7 @@ func (e *Engine) start(ctx context.Context) error {
 	e.soft, e.endSoft = context.WithCancelCause(context.Background())
 	e.hard, e.endHard = context.WithCancel(context.Background())
 	e.lost.Store(false)
-	e.commits = newCommitter(e.Store, e.log, e.cfg.Observer.Committed)
+	e.commits = newCommitter(e.Store, newSubBatch(e.cfg.SubBatch), e.log, e.cfg.Observer.Committed)
 	e.commits.lost = e.lose
 	if e.Store.shared() {
 		if e.share, err = e.join(ctx); err != nil {

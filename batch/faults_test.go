@@ -333,7 +333,7 @@ func TestAJobWaitsForATargetThatIsDown(t *testing.T) {
 
 func TestAJobCanBeResumedWhileTheTargetIsDown(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newBench(t, func(c *Config) { c.Targets[0].Limits.InFlight = 200 }) // some are queued when the engine stops
 	b.chain.fault = func(n int, _ fakeTx) fault {
 		if n > 100 {
 			return faultLostAnswer
@@ -502,7 +502,7 @@ func TestLimitsAreKept(t *testing.T) {
 
 func TestJobsShareATarget(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, func(c *Config) { c.Targets[0].Limits.InFlight = 10 })
+	b := newBench(t, func(c *Config) { c.Targets[0].Limits.InFlight, c.Targets[0].Limits.InFlightLeast = 10, 10 })
 	b.chain.latency = time.Millisecond
 	long := b.run(saveSpec(), 3000)
 	short := b.wait(b.run(saveSpec(), 50).ID)

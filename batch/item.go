@@ -155,6 +155,7 @@ func (r *run) send(it *itemRun) answer {
 	}
 	r.answered(began, err)
 	if err == nil {
+		r.commits.size.answered(took)
 		r.e.cfg.Observer.Answered(r.target.Info.Name, "", took)
 		it.receipt, it.landed = &receipt, it.last().number
 		return answer{to: askSend, succeeded: receipt.Succeeded}

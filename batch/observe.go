@@ -18,6 +18,7 @@ type Progress struct {
 	Rate     float64       `json:"rate"`              // items settled a second, over the last ten seconds
 	InFlight int           `json:"inFlight"`          // transactions of this job that were sent and not answered
 	Window   int           `json:"window"`            // how many the target may have in flight now, for all jobs
+	SubBatch int           `json:"subBatch"`          // how many items are written ahead together now, for all jobs; 0 when it does not run here
 	ETA      time.Duration `json:"eta"`               // nanoseconds until all items are settled at this rate; 0 when unknown
 	Waiting  string        `json:"waiting,omitempty"` // why nothing moves for the moment, in words
 	Budget   *BlockBudget  `json:"budget,omitempty"`  // of transactions that were signed elsewhere; nil for others, and before a head is known
@@ -33,6 +34,7 @@ type TargetStats struct {
 	Target   string
 	Window   int    // how many transactions may be in flight now
 	InFlight int    // how many are
+	SubBatch int    // how many items of all targets are written ahead together now
 	Queued   int    // how many wait for a place in the window
 	Waiting  string // why nothing is sent for the moment, "" when something may be
 	Jobs     int    // how many jobs run
@@ -103,8 +105,9 @@ func (e *Engine) Stats() []TargetStats {
 			jobs[r.target]++
 		}
 	}
+	subBatch := e.subBatch()
 	for i, t := range e.targets {
-		s := TargetStats{Target: t.Info.Name, Jobs: jobs[t], Unknown: int(t.stats.resolving.Load()),
+		s := TargetStats{SubBatch: subBatch, Target: t.Info.Name, Jobs: jobs[t], Unknown: int(t.stats.resolving.Load()),
 			Signed: t.stats.signed.Load(), Sent: t.stats.sent.Load(), Lookups: t.stats.lookups.Load()}
 		s.Window, s.InFlight, s.Queued, s.Waiting = t.window.look()
 		t.stats.mu.Lock()
@@ -113,6 +116,16 @@ func (e *Engine) Stats() []TargetStats {
 		list[i] = s
 	}
 	return list
+}
+
+// subBatch is how many writes the next group commit is to have, 0 before Start.
+func (e *Engine) subBatch() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.commits == nil {
+		return 0
+	}
+	return e.commits.size.aim()
 }
 
 // meter measures how many items are settled a second, over the last ten

@@ -7,29 +7,82 @@ import "time"
 // the number in flight decides how many transactions a second are made.
 //
 // It works in rounds: a round ends when as many sends were answered as fitted
-// into the window when it began. While it starts slowly, the window doubles
-// after each round that was faster than all before; then it grows by a small
-// step a round; it is halved when the target is overrun.
+// into the window when it began. At first the window doubles with each round that
+// was faster than all before. Then it is held, and from time to time another size
+// is tried for a few rounds: a larger one is kept when it is faster, a smaller one
+// when it is as fast. When the target is overrun, the window is halved, and what
+// the target did take is remembered and not exceeded for a while.
+//
+// Latency is not looked at by itself, because its floor is the time of a block,
+// which nobody knows beforehand. But as long as the window is full, the mean
+// latency is its size divided by the rate: what a larger window does not gain in
+// rate it adds to latency, as a queue at the node. So the gradient of the rate is
+// that of the latency.
 type pace struct {
-	most int // the window never gets larger
-	size int // the window
+	least, most int // bounds of the window
+	size        int // the window
 
-	slowStart bool
-	best      float64   // most answers a second in any round of this slow start
-	began     time.Time // the round's begin
-	goal      int       // how many answers end the round
-	answers   int       // how many there were
-	full      bool      // the window was full during the round: otherwise the round says nothing about it
-	reduced   time.Time // last reduction: answers to earlier sends are echoes of the same trouble
+	phase   pacePhase
+	best    float64 // starting: most answers a second so far
+	misses  int     // starting: rounds in a row that were not faster
+	held    measure // what the window gives that is held; while it is tried, what it gave
+	rest    int     // rounds until the next trial
+	patient int     // length of the last rest
+	down    bool    // the next trial is of a smaller window
+
+	overran int       // the window that overran the target last
+	reduced time.Time // when: answers to earlier sends are echoes of the same trouble
+	refused int       // overloads of that time; 0 when the window has recovered
+
+	began   time.Time // the round's begin
+	goal    int       // how many answers end the round
+	answers int       // how many there were
+	full    bool      // the window was full during the round: otherwise the round says nothing about it
+	stretch stretch   // rounds that are measured together
+}
+
+type pacePhase int
+
+const (
+	paceStarting pacePhase = iota
+	paceHolding
+	paceTrying
+)
+
+// measure is what a window of a size gave.
+type measure struct {
+	size int
+	rate float64 // answers a second
+}
+
+// stretch adds up rounds with the same window.
+type stretch struct {
+	rounds  int
+	answers int
+	took    time.Duration
 }
 
 const (
-	// paceFirst is a quarter of a usual block: 256, 512, 1024, 2000 in flight
-	// are reached after three blocks.
-	paceFirst = 256
-	// A round has to be this much faster for slow start to go on. Below, more in
-	// flight only means longer queues at the node.
+	// paceFirst is half a usual block: a full one and then two are in flight after
+	// two rounds.
+	paceFirst = 512
+	// A round has to be this much faster for the window to be doubled again.
 	paceGain = 1.1
+	// Doubling ends with the second round in a row that is not faster: one alone may
+	// be a pause of anybody's.
+	paceMisses = 2
+	// paceRounds are measured together. Blocks and rounds do not end together, so
+	// that one round alone is wrong by up to a block.
+	paceRounds = 4
+	paceSpan   = 250 * time.Millisecond // and at least so long, where answers come at once
+	// A trial is kept when it gains a third of what it adds, or loses a twelfth of
+	// what it takes away: 8 % more answers, or 2 % less, for a quarter of the window.
+	paceWorth = 3
+	paceSame  = 12
+	// The rest between two trials, in rounds, doubles up to a minute or so for each
+	// one in vain.
+	paceRest     = 8
+	paceRestMost = 64
 )
 
 // verdict is what an answer says about the target's load.
@@ -41,18 +94,22 @@ const (
 	loadUnstated                // a failure that says nothing about load
 )
 
-func newPace(most int, now time.Time) *pace {
-	p := &pace{most: most}
+// newPace keeps the window between least and most, both at least 1.
+func newPace(least, most int, now time.Time) *pace {
+	p := &pace{least: min(least, most), most: most}
 	p.restart(now)
 	return p
 }
 
-// restart begins a slow start, as when the target is new.
+// restart begins to double, as when the target is new.
 func (p *pace) restart(now time.Time) {
-	p.size = min(paceFirst, p.most)
-	p.slowStart, p.best, p.reduced = true, 0, now
+	p.size = p.bound(paceFirst)
+	p.phase, p.best, p.misses, p.stretch = paceStarting, 0, 0, stretch{}
+	p.reduced, p.refused, p.patient = now, 0, paceRest
 	p.round(now)
 }
+
+func (p *pace) bound(size int) int { return max(p.least, min(size, p.most)) }
 
 func (p *pace) round(now time.Time) {
 	p.began, p.goal, p.answers, p.full = now, p.size, 0, false
@@ -65,11 +122,10 @@ func (p *pace) answered(now, sent time.Time, v verdict) {
 		return
 	case loadTooMuch:
 		if sent.Before(p.reduced) {
+			p.refused++
 			return
 		}
-		p.size = max(p.size/2, 1)
-		p.slowStart, p.reduced = false, now
-		p.round(now)
+		p.overrun(now)
 		return
 	}
 	p.answers++
@@ -77,22 +133,131 @@ func (p *pace) answered(now, sent time.Time, v verdict) {
 		return
 	}
 	if p.full {
-		p.grow(now)
+		p.stretch.add(p.answers, now.Sub(p.began))
+		p.next()
 	}
 	p.round(now)
 }
 
-func (p *pace) grow(now time.Time) {
-	if !p.slowStart {
-		p.size = min(p.size+max(p.size/16, 1), p.most)
-		return
-	}
-	rate := float64(p.answers) / max(now.Sub(p.began), time.Microsecond).Seconds()
-	if rate < p.best*paceGain {
-		p.slowStart = false
-		return
-	}
-	p.best = rate
-	p.size = min(2*p.size, p.most)
-	p.slowStart = p.size < p.most
+// overrun halves the window.
+func (p *pace) overrun(now time.Time) {
+	p.overran, p.reduced, p.refused = p.size, now, 1
+	p.size = p.bound(p.size / 2)
+	p.patient = min(2*p.patient, paceRestMost)
+	p.hold(p.patient)
+	p.round(now)
 }
+
+// hold keeps the present window for at least so many rounds.
+func (p *pace) hold(rounds int) {
+	p.phase, p.rest, p.stretch = paceHolding, rounds, newStretch()
+}
+
+// next does what a full round leads to.
+func (p *pace) next() {
+	switch p.phase {
+	case paceStarting:
+		p.double()
+	case paceHolding:
+		p.regain()
+		if p.stretch.measured() {
+			p.held = p.stretch.measure(p.size)
+			p.rest -= p.stretch.rounds
+			p.stretch = stretch{}
+			if p.rest <= 0 {
+				p.try()
+			}
+		}
+	case paceTrying:
+		if p.stretch.measured() {
+			p.judge(p.stretch.measure(p.size))
+		}
+	}
+}
+
+// double is the next step of the start.
+func (p *pace) double() {
+	rate := p.stretch.rate()
+	p.stretch = stretch{}
+	switch {
+	case rate >= p.best*paceGain:
+		p.best, p.misses = rate, 0
+		if p.size < p.most {
+			p.size = p.bound(2 * p.size)
+			return
+		}
+	case p.misses+1 < paceMisses:
+		p.misses++
+		return
+	case p.size > p.bound(paceFirst):
+		p.size = p.bound(p.size / 2) // the last doubling made a queue, and nothing else
+	}
+	p.patient, p.down = paceRest, false
+	p.hold(p.patient)
+}
+
+// regain ends the halving after an overload: the target did take what it had not
+// refused, and somewhat less than that will not overrun it.
+func (p *pace) regain() {
+	if p.refused == 0 {
+		return
+	}
+	taken := p.overran - p.refused
+	p.refused, p.stretch = 0, stretch{}
+	p.size = p.bound(max(p.size, taken-taken/16))
+}
+
+// try begins a trial of another window, by turns a larger and a smaller one.
+func (p *pace) try() {
+	step := max(p.size/4, 1)
+	size := p.bound(p.size + step)
+	if p.down || size == p.size {
+		p.down = true
+		size = p.bound(p.size - step)
+	}
+	if size == p.size {
+		p.down = false
+		p.hold(p.patient)
+		return
+	}
+	p.size, p.phase = size, paceTrying
+	p.stretch = newStretch()
+}
+
+// judge ends a trial.
+func (p *pace) judge(m measure) {
+	change := float64(m.size)/float64(p.held.size) - 1 // below 0 for a smaller window
+	gain := m.rate/p.held.rate - 1
+	if p.down && gain >= change/paceSame || !p.down && gain >= change/paceWorth {
+		p.held, p.patient = m, paceRest
+		if p.down {
+			p.hold(p.patient)
+		} else {
+			p.try() // on as long as it helps
+		}
+		return
+	}
+	p.size = p.held.size
+	p.down = !p.down
+	p.patient = min(2*p.patient, paceRestMost)
+	p.hold(p.patient)
+}
+
+// newStretch is one whose first round counts for nothing: it has the answers to
+// what the window before let in.
+func newStretch() stretch { return stretch{rounds: -1} }
+
+func (s *stretch) add(answers int, took time.Duration) {
+	if s.rounds++; s.rounds > 0 {
+		s.answers += answers
+		s.took += took
+	}
+}
+
+func (s stretch) measured() bool { return s.rounds >= paceRounds && s.took >= paceSpan }
+
+func (s stretch) rate() float64 {
+	return float64(s.answers) / max(s.took, time.Microsecond).Seconds()
+}
+
+func (s stretch) measure(size int) measure { return measure{size, s.rate()} }

@@ -31,7 +31,7 @@ func queueUp(t *testing.T, w *window, all *sync.WaitGroup, p Priority, n int, or
 func TestWindowServesTheHigherPriorityFirst(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWindow(1, unlimited())
+		w := newWindow(1, 1, unlimited())
 		require.NoError(t, w.acquire(t.Context(), PriorityLow))
 		var order []Priority
 		var all sync.WaitGroup
@@ -47,7 +47,7 @@ func TestWindowServesTheHigherPriorityFirst(t *testing.T) {
 func TestWindowStarvesNoPriority(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWindow(1, unlimited())
+		w := newWindow(1, 1, unlimited())
 		require.NoError(t, w.acquire(t.Context(), PriorityHigh))
 		var order []Priority
 		var all sync.WaitGroup
@@ -70,7 +70,7 @@ func TestWindowStarvesNoPriority(t *testing.T) {
 func TestWindowKeepsWhatIsClaimed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWindow(2, unlimited())
+		w := newWindow(1, 2, unlimited())
 		require.NoError(t, w.acquire(t.Context(), PriorityNormal))
 		w.claim(PriorityNormal)
 		served := make(chan struct{})
@@ -95,7 +95,7 @@ func TestWindowKeepsWhatIsClaimed(t *testing.T) {
 func TestWindowLetsLowerOnesThroughBetweenClaims(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWindow(1, unlimited())
+		w := newWindow(1, 1, unlimited())
 		w.claim(PriorityHigh)
 		defer w.unclaim(PriorityHigh)
 		low := 0
@@ -123,7 +123,7 @@ func TestWindowLetsLowerOnesThroughBetweenClaims(t *testing.T) {
 func TestWindowKeepsTheTargetsRate(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWindow(100, rate.NewLimiter(10, 2))
+		w := newWindow(1, 100, rate.NewLimiter(10, 2))
 		began := time.Now()
 		var order []Priority
 		var all sync.WaitGroup

@@ -463,7 +463,7 @@ func (r *run) progress() Progress {
 	r.mu.Unlock()
 	if r.target != nil {
 		size, _, _, why := r.window.look()
-		p.Window = size
+		p.Window, p.SubBatch = size, r.commits.size.aim()
 		if p.Waiting == "" {
 			p.Waiting = why
 		}

@@ -145,7 +145,7 @@ func TestOneBadWriteDoesNotSpoilItsGroup(t *testing.T) {
 			group = append(group, write{job: rec.seq, item: itemID(rec.seq, row), from: ItemConfirmed, to: ItemConfirmed,
 				outcome: &outcome{state: ItemConfirmed, settled: time.Now()}, done: func(err error) { results[row] = err }})
 		}
-		newCommitter(b.store, b.engine.log, func(int, time.Duration) {}).flush(ctx, group)
+		newCommitter(b.store, newSubBatch(SubBatch{}), b.engine.log, func(int, time.Duration) {}).flush(ctx, group)
 		require.NoError(t, results[3])
 		require.True(t, isConstraint(results[2]))
 	})
@@ -161,7 +161,7 @@ func TestTheCommitterWaitsForAStoreThatCannotBeWritten(t *testing.T) {
 	_, err = b.store.db.(*sqliteDB).conn.ExecContext(ctx, "PRAGMA query_only(1)")
 	require.NoError(t, err)
 	hard, end := context.WithCancel(ctx)
-	c := newCommitter(b.store, b.engine.log, func(int, time.Duration) {})
+	c := newCommitter(b.store, newSubBatch(SubBatch{}), b.engine.log, func(int, time.Duration) {})
 	done := make(chan struct{})
 	go func() { defer close(done); c.run(hard) }()
 	result := make(chan error, 1)

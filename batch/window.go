@@ -57,10 +57,10 @@ type line struct {
 // often is next. A busy line leaves about a sixteenth of the permits to each below.
 const fairShare = 15
 
-// newWindow makes a window of at most so many transactions; limit is the target's
-// rate, rate.Inf for none, and belongs to the window from then on.
-func newWindow(most int, limit *rate.Limiter) *window {
-	return &window{pace: newPace(most, time.Now()), rate: limit}
+// newWindow makes a window of at least and at most so many transactions; limit is
+// the target's rate, rate.Inf for none, and belongs to the window from then on.
+func newWindow(least, most int, limit *rate.Limiter) *window {
+	return &window{pace: newPace(least, most, time.Now()), rate: limit}
 }
 
 // acquire waits for a permit or the end of ctx.
@@ -219,6 +219,9 @@ func (w *window) answered(sent time.Time, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.inFlight--
+	if w.inFlight >= w.pace.size { // it was larger before
+		w.pace.full = true
+	}
 	now := time.Now()
 	switch kind := chain.KindOf(err); kind {
 	case chain.KindUnavailable:

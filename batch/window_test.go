@@ -17,7 +17,7 @@ var errNoNode = &chain.Error{Kind: chain.KindUnavailable, Sent: chain.SentNo, Ms
 func TestWindowBoundsWhatIsInFlight(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWindow(3, unlimited())
+		w := newWindow(1, 3, unlimited())
 		var mu sync.Mutex
 		now, most := 0, 0
 		var all sync.WaitGroup
@@ -46,7 +46,7 @@ func TestWindowBoundsWhatIsInFlight(t *testing.T) {
 func TestWindowIsFirstComeFirstServed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWindow(1, unlimited())
+		w := newWindow(1, 1, unlimited())
 		require.NoError(t, w.acquire(t.Context(), PriorityNormal))
 		var order []int
 		var all sync.WaitGroup
@@ -67,7 +67,7 @@ func TestWindowIsFirstComeFirstServed(t *testing.T) {
 func TestWindowForgetsThoseWhoGaveUp(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWindow(1, unlimited())
+		w := newWindow(1, 1, unlimited())
 		require.NoError(t, w.acquire(t.Context(), PriorityNormal))
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
@@ -80,7 +80,7 @@ func TestWindowForgetsThoseWhoGaveUp(t *testing.T) {
 func TestWindowTriesOneAtATimeWhileTheTargetIsDown(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWindow(100, unlimited())
+		w := newWindow(1, 100, unlimited())
 		start := time.Now()
 		up := start.Add(time.Minute)
 		tries := 0
@@ -112,7 +112,7 @@ func TestWindowTriesOneAtATimeWhileTheTargetIsDown(t *testing.T) {
 func TestWindowSaysWhyItIsClosed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWindow(100, unlimited())
+		w := newWindow(1, 100, unlimited())
 		require.NoError(t, w.acquire(t.Context(), PriorityNormal))
 		w.answered(time.Now(), errNoNode)
 		size, _, _, why := w.look()
@@ -126,7 +126,7 @@ func TestWindowSaysWhyItIsClosed(t *testing.T) {
 func TestWindowWaitsAsLongAsTheNodeAsks(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWindow(100, unlimited())
+		w := newWindow(1, 100, unlimited())
 		require.NoError(t, w.acquire(t.Context(), PriorityNormal))
 		began := time.Now()
 		w.answered(began, &chain.Error{Kind: chain.KindOverloaded, RetryAfter: 3 * time.Second})
@@ -140,7 +140,7 @@ func TestWindowWaitsAsLongAsTheNodeAsks(t *testing.T) {
 func TestWindowIsHalvedByTimeouts(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWindow(100, unlimited())
+		w := newWindow(1, 100, unlimited())
 		require.NoError(t, w.acquire(t.Context(), PriorityNormal))
 		w.answered(time.Now(), &chain.Error{Kind: chain.KindTimeout})
 		size, _, _, _ := w.look()
@@ -153,7 +153,7 @@ func TestWindowIsHalvedByTimeouts(t *testing.T) {
 func TestWindowReachesTheChainsRateInTwoSeconds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWindow(DefaultInFlight, unlimited())
+		w := newWindow(1, DefaultInFlight, unlimited())
 		ctx, cancel := context.WithCancel(t.Context())
 		var mu sync.Mutex
 		var pool []chan struct{}

@@ -74,6 +74,10 @@ func (a Audit) check(found *problems) {
 }
 
 func (s Store) check(found *problems) {
+	notNegative(found, "store.sub_batch", map[string]int{"least": s.SubBatch.Least, "most": s.SubBatch.Most})
+	if s.SubBatch.Most > 0 && s.SubBatch.Least > s.SubBatch.Most {
+		found.add("store.sub_batch.least", "%d is more than most %d", s.SubBatch.Least, s.SubBatch.Most)
+	}
 	if s.Keep < 0 {
 		found.add("store.keep", "must not be less than 0")
 	}

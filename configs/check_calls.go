@@ -24,8 +24,9 @@ func (l Limits) check(found *problems, key string) {
 	if l.Burst > 0 && l.Rate == 0 {
 		found.add(key+".burst", "has no effect without rate: set both or none")
 	}
-	if l.InFlight < 0 {
-		found.add(key+".in_flight", "%d is negative", l.InFlight)
+	notNegative(found, key, map[string]int{"in_flight": l.InFlight, "in_flight_least": l.InFlightLeast})
+	if l.InFlight > 0 && l.InFlightLeast > l.InFlight {
+		found.add(key+".in_flight_least", "%d is more than in_flight %d", l.InFlightLeast, l.InFlight)
 	}
 }
 

@@ -64,6 +64,15 @@ type Store struct {
 	URL string `mapstructure:"url" help:"PostgreSQL database of the jobs in place of a file: postgres://user@host:5432/database?sslmode=verify-full; the password by PGPASSWORD or PGPASSFILE"`
 	// Keep is for how long jobs are kept after their end; 0 keeps all.
 	Keep time.Duration `mapstructure:"keep" help:"for how long jobs are kept after their end, for example 90d; 0 keeps all"`
+	// SubBatch bounds how many items are written ahead together.
+	SubBatch SubBatch `mapstructure:"sub_batch"`
+}
+
+// SubBatch bounds how many writes share a commit. Zero values leave the choice to
+// the engine.
+type SubBatch struct {
+	Least int `mapstructure:"least" help:"least items that are written ahead together; 0 is 1"`
+	Most  int `mapstructure:"most" help:"most items that are written ahead together; 0 is 500"`
 }
 
 // Location is where the store is: URL, or Path without one.

@@ -86,7 +86,7 @@ http:
   tls: {cert: gateway.crt, key: gateway.key, client_ca: clients.crt}
   token_file: tokens.txt
   insecure: false
-store: {path: /var/lib/bcosgate/jobs.db, url: "postgres://gw@db:5432/jobs?sslmode=verify-full", keep: 90d}
+store: {path: /var/lib/bcosgate/jobs.db, url: "postgres://gw@db:5432/jobs?sslmode=verify-full", keep: 90d, sub_batch: {least: 10, most: 2000}}
 log: {level: debug, format: json}
 accounts:
   - {name: one, file: account.pem}
@@ -99,7 +99,7 @@ targets:
     nodes: ["node-a.example:20200", "[::1]:20201"]
     tls: {ca: sdk/ca.crt, cert: sdk/sdk.crt, key: sdk/sdk.key}
     account: two
-    limits: {rate: 100, burst: 20, in_flight: 64}
+    limits: {rate: 100, burst: 20, in_flight: 64, in_flight_least: 8}
     pool: {max_conns: 4, min_conns: 2, lifetime: -1s, heartbeat: {interval: 1s, timeout: 500ms, misses: 2}}
     calls:
       query: {connect_timeout: 1s, answer_timeout: 2s, retries: 3, backoff_min: 10ms, backoff_max: 1s}
@@ -119,11 +119,11 @@ targets:
 		TLS:       HTTPTLS{Cert: filepath.Join(dir, "gateway.crt"), Key: filepath.Join(dir, "gateway.key"), ClientCA: filepath.Join(dir, "clients.crt")},
 		TokenFile: filepath.Join(dir, "tokens.txt"),
 	}, cfg.HTTP)
-	require.Equal(t, Store{Path: "/var/lib/bcosgate/jobs.db", URL: "postgres://gw@db:5432/jobs?sslmode=verify-full", Keep: 90 * 24 * time.Hour}, cfg.Store)
+	require.Equal(t, Store{Path: "/var/lib/bcosgate/jobs.db", URL: "postgres://gw@db:5432/jobs?sslmode=verify-full", Keep: 90 * 24 * time.Hour, SubBatch: SubBatch{10, 2000}}, cfg.Store)
 	require.Equal(t, cfg.Store.URL, cfg.Store.Location(), "the URL is used")
 	require.Equal(t, Log{"debug", "json"}, cfg.Log)
 	require.Equal(t, Account{"two", filepath.Join(dir, "new.pem"), true}, cfg.Accounts[1])
-	require.Equal(t, Limits{100, 20, 64}, cfg.Targets[0].Limits)
+	require.Equal(t, Limits{100, 20, 64, 8}, cfg.Targets[0].Limits)
 	require.Equal(t, "two", cfg.Targets[0].Account)
 	require.Equal(t, filepath.Join(dir, "sdk", "sdk.key"), cfg.Targets[0].TLS.Key)
 	require.Equal(t, Pool{MaxConns: 4, MinConns: 2, Lifetime: -time.Second, Heartbeat: Heartbeat{Interval: time.Second, Timeout: 500 * time.Millisecond, Misses: 2}},
@@ -218,7 +218,7 @@ targets:
 		"http.listen: 8080 is no text: put it in quotes",
 		`http.shutdown_timeout: "soon" is no duration`,
 		`log.level: "verbose" is not among the known values`,
-		`store: "jobs.db" is no section: write the keys path, url, keep below it`,
+		`store: "jobs.db" is no section: write the keys path, url, keep, sub_batch below it`,
 		"targets[0].acount: unknown key",
 		`targets[0].family: "bitcoin" is not among the known values ["fisco3"]`,
 		`targets[0].nodes[0]: "127.0.0.1" is no address`,
@@ -287,8 +287,10 @@ func TestOneProblemEach(t *testing.T) {
 		{"http: 8080", "http: 8080 is no section"},
 		{"store: {path: sdk}", "store.path: is a folder: name a file"},
 		{"store: {path: ''}", "store.path: is empty"},
-		{"store: {file: x}", "store.file: unknown key: the keys here are path, url, keep"},
-		{"store: {file: }", "store.file: unknown key: the keys here are path, url, keep"},
+		{"store: {file: x}", "store.file: unknown key: the keys here are path, url, keep, sub_batch"},
+		{"store: {file: }", "store.file: unknown key: the keys here are path, url, keep, sub_batch"},
+		{"store: {sub_batch: {most: -1}}", "store.sub_batch.most: -1 is negative"},
+		{"store: {sub_batch: {least: 5, most: 4}}", "store.sub_batch.least: 5 is more than most 4"},
 		{"store: {keep: -1h}", "store.keep: must not be less than 0"},
 		{"store: {keep: 1.5d}", `store.keep: "1.5d" is no duration`},
 		{"store: {url: 'mysql://h/d'}", "store.url: is no URL of PostgreSQL"},
@@ -334,6 +336,7 @@ func TestOneProblemOfATargetOrAccount(t *testing.T) {
 		{"a negative rate", "name: dev", "name: dev\n    limits: {rate: -1}", "targets[0].limits.rate: -1 is negative"},
 		{"an endless rate", "name: dev", "name: dev\n    limits: {rate: .inf}", "targets[0].limits.rate: is no usable number"},
 		{"a burst without rate", "name: dev", "name: dev\n    limits: {burst: 5}", "targets[0].limits.burst: has no effect without rate"},
+		{"a window without size", "name: dev", "name: dev\n    limits: {in_flight: 5, in_flight_least: 6}", "targets[0].limits.in_flight_least: 6 is more than in_flight 5"},
 		{"a negative in flight", "name: dev", "name: dev\n    limits: {in_flight: -5}", "targets[0].limits.in_flight: -5 is negative"},
 		{"fewer connections than stay open", "name: dev", "name: dev\n    pool: {max_conns: 2, min_conns: 3}", "targets[0].pool.min_conns: 3 is more than max_conns, 2"},
 		{"a connection that is full too soon", "name: dev", "name: dev\n    pool: {per_conn: 9, max_per_conn: 8}", "targets[0].pool.per_conn: 9 is more than max_per_conn, 8"},

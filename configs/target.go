@@ -43,9 +43,13 @@ type TargetTLS struct {
 // Limits bound what jobs are given of a target. Zero values leave the choice to
 // the engine.
 type Limits struct {
-	Rate     float64 `mapstructure:"rate"`      // transactions a second; 0 is no limit
-	Burst    int     `mapstructure:"burst"`     // transactions at once under the rate; 0 is a twentieth of a second's worth
-	InFlight int     `mapstructure:"in_flight"` // transactions sent and not yet answered; 0 is the engine's default
+	Rate  float64 `mapstructure:"rate"`  // transactions a second; 0 is no limit
+	Burst int     `mapstructure:"burst"` // transactions at once under the rate; 0 is a twentieth of a second's worth
+	// InFlight is how many transactions may be sent and not yet answered. The engine
+	// finds out how many of them make the target fastest: at least InFlightLeast,
+	// where 0 is 1, and at most InFlight, where 0 is the engine's default.
+	InFlight      int `mapstructure:"in_flight"`
+	InFlightLeast int `mapstructure:"in_flight_least"`
 }
 
 // Discovery says where the nodes are listed while the program runs. At most one

@@ -280,7 +280,7 @@ func (e *fakeEngine) Items(_ context.Context, id string, f batch.ItemFilter) ([]
 }
 
 func (e *fakeEngine) Progress(context.Context, string) (batch.Progress, error) {
-	return batch.Progress{Rate: 12.5, Window: 64, InFlight: 3, ETA: 2 * time.Second, Waiting: "no node online"}, e.failing("Progress")
+	return batch.Progress{Rate: 12.5, Window: 64, SubBatch: 120, InFlight: 3, ETA: 2 * time.Second, Waiting: "no node online"}, e.failing("Progress")
 }
 
 func (e *fakeEngine) WriteReport(_ context.Context, id string, opt report.Options, w io.Writer) error {

@@ -23,7 +23,7 @@ func TestJobWithInlineRows(t *testing.T) {
 	require.Equal(t, "job1", got["id"])
 	require.Equal(t, "running", got["state"])
 	require.EqualValues(t, 2, got["rows"])
-	require.Equal(t, map[string]any{"rate": 12.5, "inFlight": 3.0, "window": 64.0, "etaMs": 2000.0, "waiting": "no node online"}, got["progress"])
+	require.Equal(t, map[string]any{"rate": 12.5, "inFlight": 3.0, "window": 64.0, "subBatch": 120.0, "etaMs": 2000.0, "waiting": "no node online"}, got["progress"])
 
 	again := r.do("POST", "/v1/jobs", evidenceJob+`,"rows":[["0x01","a"],{"digest":"0x02","text":"b"}]}`, "Idempotency-Key", "k")
 	require.Equal(t, http.StatusOK, again.status, "the same request again finds the job: %s", again.body)

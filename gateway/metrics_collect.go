@@ -11,8 +11,8 @@ import (
 type statsCollector struct {
 	engine Engine
 
-	jobs, window, inFlight, waiting, unknown *prometheus.Desc
-	signed, sent, lookups, settled, failures *prometheus.Desc
+	jobs, window, subBatch, inFlight, waiting, unknown *prometheus.Desc
+	signed, sent, lookups, settled, failures           *prometheus.Desc
 }
 
 func newStatsCollector(engine Engine) *statsCollector {
@@ -23,6 +23,7 @@ func newStatsCollector(engine Engine) *statsCollector {
 		engine:   engine,
 		jobs:     desc("jobs_running", "Jobs that are being sent.", "target"),
 		window:   desc("transactions_window", "How many transactions may be in flight now.", "target"),
+		subBatch: desc("items_sub_batch", "Items of all targets that are written ahead together now.", "target"),
 		inFlight: desc("transactions_in_flight", "Transactions that were sent and not answered.", "target"),
 		waiting:  desc("items_waiting", "Items that wait for a place in the window.", "target"),
 		unknown:  desc("items_unknown", "Items whose outcome is being looked up.", "target"),
@@ -37,7 +38,7 @@ func newStatsCollector(engine Engine) *statsCollector {
 // Describe implements prometheus.Collector.
 func (c *statsCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		c.jobs, c.window, c.inFlight, c.waiting, c.unknown, c.signed, c.sent, c.lookups, c.settled, c.failures,
+		c.jobs, c.window, c.subBatch, c.inFlight, c.waiting, c.unknown, c.signed, c.sent, c.lookups, c.settled, c.failures,
 	} {
 		ch <- d
 	}
@@ -54,6 +55,7 @@ func (c *statsCollector) Collect(ch chan<- prometheus.Metric) {
 	for _, s := range c.engine.Stats() {
 		gauge(c.jobs, float64(s.Jobs), s.Target)
 		gauge(c.window, float64(s.Window), s.Target)
+		gauge(c.subBatch, float64(s.SubBatch), s.Target)
 		gauge(c.inFlight, float64(s.InFlight), s.Target)
 		gauge(c.waiting, float64(s.Queued), s.Target)
 		gauge(c.unknown, float64(s.Unknown), s.Target)

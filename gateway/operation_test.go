@@ -146,7 +146,7 @@ func TestMetricsTellWhatHappened(t *testing.T) {
 	t.Parallel()
 	m := NewMetrics("v1")
 	r := newRig(t, func(c *Config) { c.Metrics = m })
-	r.engine.stats = []batch.TargetStats{{Target: "main", Window: 64, InFlight: 3, Queued: 9, Jobs: 1, Unknown: 2, Signed: 11, Sent: 12, Lookups: 4,
+	r.engine.stats = []batch.TargetStats{{Target: "main", Window: 64, SubBatch: 120, InFlight: 3, Queued: 9, Jobs: 1, Unknown: 2, Signed: 11, Sent: 12, Lookups: 4,
 		Settled: map[batch.ItemState]uint64{batch.ItemConfirmed: 5}, Failures: map[chain.Kind]uint64{chain.KindTimeout: 1}}}
 	m.Answered("main", "", 20*time.Millisecond)
 	m.Answered("main", chain.KindTimeout, time.Second)

@@ -15,6 +15,7 @@ type Progress struct {
 	Rate     float64            `json:"rate" doc:"Items that became final a second, over the last ten seconds"`
 	InFlight int                `json:"inFlight" doc:"Transactions of this job that were sent and not answered"`
 	Window   int                `json:"window" doc:"How many transactions the target may have in flight now, for all jobs"`
+	SubBatch int                `json:"subBatch" doc:"How many items are written ahead together now, for all jobs"`
 	EtaMS    int64              `json:"etaMs,omitempty" doc:"Milliseconds until all items are final at this rate; left out when unknown"`
 	Waiting  string             `json:"waiting,omitempty" doc:"Why nothing moves for the moment"`
 	Budget   *batch.BlockBudget `json:"budget,omitempty" doc:"How many blocks are left for transactions that were signed elsewhere; left out for others, and before a head is known"`
@@ -65,7 +66,7 @@ func (g *Gateway) withProgress(ctx context.Context, job batch.Job) Job {
 		job.StoppedBy = p.StoppedBy
 	}
 	return Job{Job: job, Progress: &Progress{
-		Rate: p.Rate, InFlight: p.InFlight, Window: p.Window, EtaMS: int64(p.ETA / time.Millisecond),
+		Rate: p.Rate, InFlight: p.InFlight, Window: p.Window, SubBatch: p.SubBatch, EtaMS: int64(p.ETA / time.Millisecond),
 		Waiting: p.Waiting, Budget: p.Budget, Halted: p.Halted,
 	}}
 }

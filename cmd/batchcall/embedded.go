@@ -99,17 +99,17 @@ func (a *app) openEngineOn(ctx context.Context, cfg configs.Config, store string
 		return nil, err
 	}
 	e := &embedded{targets: targets}
-	if err := e.start(ctx, a, store); err != nil {
+	if err := e.start(ctx, a, store, cfg.Store.SubBatch); err != nil {
 		return nil, errors.Join(err, e.Close())
 	}
 	return e, nil
 }
 
-func (e *embedded) start(ctx context.Context, a *app, store string) (err error) {
+func (e *embedded) start(ctx context.Context, a *app, store string, sub configs.SubBatch) (err error) {
 	if e.store, err = batch.OpenStore(ctx, store); err != nil {
 		return err
 	}
-	engine, err := batch.NewEngine(batch.Config{Store: e.store, Targets: assemble.EngineTargets(e.targets), Logger: a.logger()})
+	engine, err := batch.NewEngine(batch.Config{Store: e.store, Targets: assemble.EngineTargets(e.targets), Logger: a.logger(), SubBatch: batch.SubBatch(sub)})
 	if err != nil {
 		return err
 	}

@@ -180,6 +180,9 @@ func jobLine(p batch.Progress) string {
 	}
 	if p.InFlight > 0 {
 		line += fmt.Sprintf(", in flight %d", p.InFlight)
+		if p.Window > 0 {
+			line += fmt.Sprintf(" of %d (sub-batch %d)", p.Window, p.SubBatch)
+		}
 	}
 	if p.Budget != nil {
 		line += fmt.Sprintf(", blocks left %d", p.Budget.Left)

@@ -203,7 +203,7 @@ func (r *remote) Progress(ctx context.Context, jobID string) (batch.Progress, er
 	}
 	p := progressOf(status.Job)
 	if now := status.Progress; now != nil {
-		p.Rate, p.InFlight, p.Window = now.Rate, now.InFlight, now.Window
+		p.Rate, p.InFlight, p.Window, p.SubBatch = now.Rate, now.InFlight, now.Window, now.SubBatch
 		p.ETA = time.Duration(now.EtaMS) * time.Millisecond
 		p.Waiting, p.Halted, p.Budget = now.Waiting, now.Halted, now.Budget
 	}

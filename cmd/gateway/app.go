@@ -92,7 +92,8 @@ func (a *App) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	engine, err := batch.NewEngine(batch.Config{Store: store, Targets: assemble.EngineTargets(targets), Logger: a.log, Observer: metrics, Keep: a.cfg.Store.Keep})
+	engine, err := batch.NewEngine(batch.Config{Store: store, Targets: assemble.EngineTargets(targets), Logger: a.log, Observer: metrics, Keep: a.cfg.Store.Keep,
+		SubBatch: batch.SubBatch(a.cfg.Store.SubBatch)})
 	if err != nil {
 		return err
 	}

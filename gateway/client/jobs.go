@@ -52,6 +52,7 @@ type Progress struct {
 	Rate     float64            `json:"rate"`              // rows that became final a second, over the last ten seconds
 	InFlight int                `json:"inFlight"`          // transactions of this job that were sent and not answered
 	Window   int                `json:"window"`            // how many the target may have in flight now, for all jobs
+	SubBatch int                `json:"subBatch"`          // how many items are written ahead together now, for all jobs
 	EtaMS    int64              `json:"etaMs,omitempty"`   // milliseconds until all rows are final at this rate; 0 when unknown
 	Budget   *batch.BlockBudget `json:"budget,omitempty"`  // of transactions that were signed elsewhere; nil for others, and before a head is known
 	Waiting  string             `json:"waiting,omitempty"` // why nothing moves for the moment

@@ -78,7 +78,7 @@ func newTarget(c configs.Target, accounts []Account, deps Deps) (Target, error) 
 		Accounts:       signers,
 		DefaultAccount: c.Account,
 		TxReader:       tx.NewReader(suite.Standard, c.Chain, c.Group),
-		Limits:         batch.Limits{Rate: c.Limits.Rate, Burst: c.Limits.Burst, InFlight: c.Limits.InFlight},
+		Limits:         batch.Limits{Rate: c.Limits.Rate, Burst: c.Limits.Burst, InFlight: c.Limits.InFlight, InFlightLeast: c.Limits.InFlightLeast},
 	}}, nil
 }
 

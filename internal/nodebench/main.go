@@ -26,6 +26,7 @@ import (
 	"time"
 
 	"github.com/bcosgate/bcosgate/internal/devnodes"
+	"github.com/bcosgate/bcosgate/internal/replay"
 )
 
 // Bounds of -check.
@@ -111,24 +112,24 @@ func measureLoad(ctx context.Context, chain *devnodes.Chain, transactions, windo
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, node.Stop()) }()
-	load, err := newLoad(ctx, chain)
+	load, err := replay.New(ctx, chain)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, load.close()) }()
+	defer func() { err = errors.Join(err, load.Close()) }()
 
 	fmt.Println("transactions   tx/s   node µs/tx   replay µs/tx   both µs/tx   node memory MB")
 	var nodeTime, replayTime time.Duration
 	var memory int // when settled
 	for done := 0; done < transactions; {
 		n := min(chunk, transactions-done)
-		messages, err := load.sign(ctx, n)
+		messages, err := load.Sign(ctx, n)
 		if err != nil {
 			return nil, err
 		}
 		nodeBefore, replayBefore := devnodes.ProcessorTime(node.PID()), devnodes.ProcessorTime(os.Getpid())
 		begin := time.Now()
-		if err := load.replay(messages, window); err != nil {
+		if err := load.Replay(ctx, messages, window); err != nil {
 			return nil, err
 		}
 		took := time.Since(begin)

@@ -1,9 +1,12 @@
 //go:build linux
 
-package main
+// Package replay is the bare replay of signed bytes to a node: the least work that a
+// client can have. It is for programs that measure. Linux only, as they are.
+package replay
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -24,27 +27,28 @@ import (
 // blocksAhead is the block limit of what is signed, counted from the head.
 const blocksAhead = 900
 
-// load makes the transactions and sends them.
-type load struct {
+// Load makes transactions that save a digest in a contract Evidence, and replays
+// them over one WebSocket. Close must be called.
+type Load struct {
+	Contract common.Address
+	address  string
+	security *tls.Config
 	client   *fisco.Client
-	wire     *wire
 	signer   *tx.Signer
 	save     *contracts.Method
-	contract *common.Address
 	made     int
 }
 
-// newLoad connects to the node and deploys the contract.
-func newLoad(ctx context.Context, c *devnodes.Chain) (*load, error) {
+// New connects to the first node of a chain and deploys the contract.
+func New(ctx context.Context, c *devnodes.Chain) (*Load, error) {
 	cert, roots, err := certs.LoadTLSCert(certs.Files{
 		CA: filepath.Join(c.Certs, "ca.crt"), Cert: filepath.Join(c.Certs, "sdk.crt"), Key: filepath.Join(c.Certs, "sdk.key"),
 	})
 	if err != nil {
 		return nil, err
 	}
-	config := certs.ClientConfig(cert, roots)
-	l := &load{}
-	if l.client, err = fisco.Dial(ctx, fisco.DialConfig{Address: c.Nodes[0].Address, TLS: config, ChainID: "chain0", Group: "group0"}); err != nil {
+	l := &Load{address: c.Nodes[0].Address, security: certs.ClientConfig(cert, roots)}
+	if l.client, err = fisco.Dial(ctx, fisco.DialConfig{Address: l.address, TLS: l.security, ChainID: "chain0", Group: "group0"}); err != nil {
 		return nil, err
 	}
 	key, err := suite.GenerateKey(suite.Standard)
@@ -64,15 +68,15 @@ func newLoad(ctx context.Context, c *devnodes.Chain) (*load, error) {
 	if err != nil {
 		return nil, err
 	}
-	l.contract = receipt.Contract
-	l.wire, err = dialWire(ctx, c.Nodes[0].Address, config)
-	return l, err
+	l.Contract = *receipt.Contract
+	return l, nil
 }
 
-func (l *load) close() error { return errors.Join(l.wire.close(), l.client.Close()) }
+// Close ends its connection.
+func (l *Load) Close() error { return l.client.Close() }
 
-// sign makes the messages of n further transactions, on all cores.
-func (l *load) sign(ctx context.Context, n int) ([][]byte, error) {
+// Sign makes the messages of n further transactions, on all cores.
+func (l *Load) Sign(ctx context.Context, n int) ([][]byte, error) {
 	head, err := l.client.GetBlockNumber(ctx)
 	if err != nil {
 		return nil, err
@@ -93,12 +97,12 @@ func (l *load) sign(ctx context.Context, n int) ([][]byte, error) {
 	return messages, errors.Join(failures...)
 }
 
-func (l *load) message(number int, blockLimit uint64) ([]byte, error) {
+func (l *Load) message(number int, blockLimit uint64) ([]byte, error) {
 	input, err := l.save.Encode([]any{fmt.Sprintf("%064x", number), fmt.Sprintf("row %08d", number)})
 	if err != nil {
 		return nil, err
 	}
-	signed, err := l.signer.Sign(chain.Intent{To: l.contract, Input: input},
+	signed, err := l.signer.Sign(chain.Intent{To: &l.Contract, Input: input},
 		chain.Terms{Nonce: l.signer.Nonce(fmt.Sprint("row ", number)), BlockLimit: blockLimit})
 	if err != nil {
 		return nil, err
@@ -107,6 +111,12 @@ func (l *load) message(number int, blockLimit uint64) ([]byte, error) {
 		fmt.Sprintf(`{"id":%d,"jsonrpc":"2.0","method":"sendTransaction","params":["group0","","0x%x",false]}`, number, signed.Raw)), nil
 }
 
-// replay sends the messages and takes the answers, with at most window of them
-// under way. An answer that is no success ends it.
-func (l *load) replay(messages [][]byte, window int) error { return l.wire.exchange(messages, window) }
+// Replay sends the messages over a new WebSocket and takes the answers, with at most
+// window of them under way. An answer that is no success ends it.
+func (l *Load) Replay(ctx context.Context, messages [][]byte, window int) error {
+	w, err := dialWire(ctx, l.address, l.security)
+	if err != nil {
+		return err
+	}
+	return errors.Join(w.exchange(messages, window), w.close())
+}

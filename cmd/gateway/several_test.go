@@ -35,7 +35,7 @@ func TestThreeGatewaysShareAJobAndOneIsKilled(t *testing.T) {
 	}
 	services[0].ok(http.StatusOK, "POST", "/v1/transactions", `{"contract":"Evidence","deploy":true}`)
 	const n = 2500
-	id := services[0].ok(http.StatusCreated, "POST", "/v1/jobs", `{"contract":"Evidence","function":"save","rate":300}`)["id"].(string)
+	id := services[0].ok(http.StatusCreated, "POST", "/v1/jobs", `{"contract":"Evidence","function":"save","rate":300,"shardBy":"range(20)"}`)["id"].(string)
 	status, data := services[0].do("PUT", "/v1/jobs/"+id+"/rows", "text/csv", csvRows(1, n))
 	require.Equal(t, http.StatusOK, status, "%s", data)
 

@@ -87,7 +87,7 @@ func (r *run) takeItems(w *work) bool {
 		return false
 	}
 	for after := (place{}); ; {
-		if r.fresh.Err() != nil && !attempted { // nothing of it is sent
+		if r.fresh.Err() != nil && !attempted && !r.expires() { // nothing of it is sent
 			return r.pass(w)
 		}
 		var page []todo
@@ -120,8 +120,9 @@ func (r *run) read(f func() error) error {
 		err := f()
 		if isTransient(err) {
 			r.unclaim()
+			r.unread.Store(true)
 			r.setWaiting("the store cannot be read: " + err.Error())
-		} else {
+		} else if r.unread.Swap(false) {
 			r.setWaiting("")
 		}
 		return err
@@ -139,7 +140,7 @@ func (r *run) unreadable(err error) {
 // when the run is to end.
 func (r *run) takeUp(t todo, w *work) bool {
 	if len(t.attempts) == 0 && r.fresh.Err() != nil {
-		return r.pass(w)
+		return r.passOver(t, w)
 	}
 	if !r.takeSlot() {
 		return false
@@ -148,7 +149,7 @@ func (r *run) takeUp(t todo, w *work) bool {
 	if len(t.attempts) == 0 {
 		if r.admitNext() != nil {
 			<-r.slots
-			return r.pass(w)
+			return r.passOver(t, w)
 		}
 		permit = true
 	}
@@ -158,6 +159,24 @@ func (r *run) takeUp(t todo, w *work) bool {
 	} else {
 		go r.carry(it, permit)
 	}
+	return true
+}
+
+// expires reports whether rows that were never sent expire now.
+func (r *run) expires() bool {
+	return r.late.Load() != nil && !r.canceled.Load() && !r.paused.Load() && r.living.Err() == nil
+}
+
+// passOver ends an item without an attempt that expires, and passes any other.
+func (r *run) passOver(t todo, w *work) bool {
+	if !r.expires() {
+		return r.pass(w)
+	}
+	if !r.takeSlot() {
+		return false
+	}
+	w.items.Add(1)
+	r.settle(newItemRun(t, w), ItemExpired)
 	return true
 }
 

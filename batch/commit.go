@@ -241,7 +241,7 @@ func (ch *change) readAt(block uint64) {
 
 func (ch *change) command(job int64) command {
 	c := ch.counts
-	return command{addCounts, []any{c.Submitted, c.Unknown, c.Confirmed, c.Reverted, c.Rejected, c.Canceled, job}}
+	return command{addCounts, []any{c.Submitted, c.Unknown, c.Confirmed, c.Reverted, c.Rejected, c.Expired, c.Canceled, job}}
 }
 
 func (w write) command() command {
@@ -289,6 +289,8 @@ func (c *Counts) of(s ItemState) *int64 {
 		return &c.Reverted
 	case ItemRejected:
 		return &c.Rejected
+	case ItemExpired:
+		return &c.Expired
 	case ItemCanceled:
 		return &c.Canceled
 	default:

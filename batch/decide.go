@@ -58,6 +58,7 @@ type standing struct {
 	exposed     bool       // bytes of the last attempt may have reached a node
 	limitPassed bool       // the head is past the last attempt's block limit
 	canceling   bool       // nothing new may be sent
+	late        bool       // it expires unless it may have landed
 	nonceUsed   bool       // the chain said that the nonce of the last attempt is used
 	refused     chain.Kind // the chain refused the last attempt for good, after it may have been taken before
 	given       bool       // the bytes were signed elsewhere: others may have sent them, and there will be no new ones
@@ -110,7 +111,7 @@ func begin(attempts int, canceling bool) (standing, step) {
 
 // signed is the standing after a new attempt was stored.
 func (s standing) signed() standing {
-	return standing{canceling: s.canceling, given: s.given, patience: patienceAfterBreak, misses: s.misses}
+	return standing{canceling: s.canceling, late: s.late, given: s.given, patience: patienceAfterBreak, misses: s.misses}
 }
 
 // cancel is the step instead of next once nothing new may be sent.
@@ -121,6 +122,16 @@ func (s standing) cancel(next step) (standing, step) {
 			return s, step{do: actSettle, state: ItemCanceled}
 		}
 		return s, step{do: actLook}
+	}
+	return s, next
+}
+
+// expire is the step instead of next once it is too late to send what was never sent.
+// What may have landed is looked for as before.
+func (s standing) expire(next step) (standing, step) {
+	s.late = true
+	if next.do == actSend && !s.exposed {
+		return s, step{do: actSettle, state: ItemExpired}
 	}
 	return s, next
 }
@@ -163,14 +174,14 @@ func decideSend(s standing, a answer) (standing, step) {
 	case a.sent == chain.SentNo && s.free:
 		// Nothing was even signed.
 		s.misses++
-		return s.unlessCanceled(step{do: actSend, pause: pauseOf(s.misses)})
+		return s.unlessOver(step{do: actSend, pause: pauseOf(s.misses)})
 	case a.sent == chain.SentNo && a.kind != chain.KindExpired && !s.limitPassed:
 		s.misses++
-		return s.unlessCanceled(step{do: actSend, pause: pauseOf(s.misses)})
+		return s.unlessOver(step{do: actSend, pause: pauseOf(s.misses)})
 	case a.sent == chain.SentNo && !s.exposed:
 		// Never sent and too late for it. The proof costs little and keeps one
 		// rule for all new signatures.
-		return s.unlessCanceled(step{do: actProve})
+		return s.unlessOver(step{do: actProve})
 	}
 	s.exposed = s.exposed || a.sent != chain.SentNo
 	s.lookups = 0
@@ -189,10 +200,13 @@ func decideSend(s standing, a answer) (standing, step) {
 	return s, step{do: actLook}
 }
 
-// unlessCanceled is next, or the end of an item that was never sent.
-func (s standing) unlessCanceled(next step) (standing, step) {
-	if s.canceling {
+// unlessOver is next, or the end of an item that was never sent.
+func (s standing) unlessOver(next step) (standing, step) {
+	switch {
+	case s.canceling:
 		return s.cancel(step{do: actSend})
+	case s.late && !s.exposed:
+		return s.expire(step{do: actSend})
 	}
 	return s, next
 }
@@ -234,6 +248,8 @@ func decideProof(s standing, a answer) (standing, step) {
 			return s, step{do: actSettle, state: ItemCanceled}
 		case s.given:
 			return s, step{do: actSettle, state: ItemRejected}
+		case s.late:
+			return s, step{do: actSettle, state: ItemExpired}
 		}
 		return s, step{do: actSend}
 	case chain.KindExists:

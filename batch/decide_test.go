@@ -35,6 +35,10 @@ func TestDecide(t *testing.T) {
 	refused.refused = chain.KindDenied
 	canceling := exposed
 	canceling.canceling = true
+	late := signed
+	late.late = true
+	lateExposed := passed
+	lateExposed.late = true
 	cancelingUnsent := signed
 	cancelingUnsent.canceling = true
 	restarted, _ := begin(1, false)
@@ -109,6 +113,10 @@ func TestDecide(t *testing.T) {
 		{"given, and too late to be sent", givenPassed, answer{to: askSend, kind: chain.KindExpired, sent: no}, actProve, ""},
 		{"given, and proven absent: nobody can sign it anew", givenPassed, answer{to: askProof}, actSettle, ItemRejected},
 
+		{"too late to send what was never sent", late, answer{to: askSend, kind: chain.KindUnavailable, sent: no}, actSettle, ItemExpired},
+		{"too late, but its answer was lost", late, answer{to: askSend, kind: chain.KindTimeout, sent: maybe}, actLook, ""},
+		{"too late, but it landed", lateExposed, answer{to: askReceipt, succeeded: true}, actSettle, ItemConfirmed},
+		{"too late, and proven absent", lateExposed, answer{to: askProof}, actSettle, ItemExpired},
 		{"canceled while it had no connection", cancelingUnsent, answer{to: askSend, kind: chain.KindUnavailable, sent: no}, actSettle, ItemCanceled},
 		{"canceled while its answer was lost", cancelingUnsent, answer{to: askSend, kind: chain.KindTimeout, sent: maybe}, actLook, ""},
 	} {
@@ -155,6 +163,7 @@ type life struct {
 	exposed   bool // truth: bytes that are not proven absent may have reached a node
 	refusal   bool // the last answer was a definite refusal of bytes that were never exposed
 	canceling bool
+	late      bool
 	signed    int
 	trace     []string
 }
@@ -176,6 +185,17 @@ func (l *life) cancel() {
 	l.checkEnd()
 }
 
+func (l *life) expire() {
+	if l.late || l.canceling {
+		return
+	}
+	l.late = true
+	l.trace = append(l.trace, "expire")
+	l.last, l.refusal = answer{to: askProof, kind: chain.KindCanceled}, false
+	l.s, l.next = l.s.expire(l.next)
+	l.checkEnd()
+}
+
 // step does what is next, with the answer that ask gives.
 func (l *life) step(ask func(do action, signs bool) (a answer, signFails, limitPassed bool)) {
 	do := l.next.do
@@ -186,6 +206,7 @@ func (l *life) step(ask func(do action, signs bool) (a answer, signFails, limitP
 	if signs {
 		l.check(!l.exposed, "new bytes without proof")
 		l.check(!l.s.given || l.signed == 0, "other bytes than the given ones")
+		l.check(!l.late, "new bytes too late")
 	}
 	a, signFails, limitPassed := ask(do, signs)
 	if signs && !signFails {
@@ -225,6 +246,8 @@ func (l *life) checkEnd() {
 		l.check(landed && !a.succeeded, "reverted without a receipt")
 	case ItemRejected:
 		l.check(!landed && (!l.exposed || l.refusal), "rejected without evidence")
+	case ItemExpired:
+		l.check(l.late && !landed && !l.exposed, "expired without evidence")
 	case ItemCanceled:
 		l.check(l.canceling && !landed && !l.exposed, "canceled without evidence")
 	default:
@@ -249,6 +272,10 @@ func TestDecideNeverDoublesWhateverTheChainSays(t *testing.T) {
 			}
 			if rapid.IntRange(0, 29).Draw(t, "cancel") == 0 {
 				l.cancel()
+				continue
+			}
+			if rapid.IntRange(0, 29).Draw(t, "expire") == 0 {
+				l.expire()
 				continue
 			}
 			l.step(func(do action, signs bool) (answer, bool, bool) {
@@ -278,6 +305,7 @@ func TestDecideComesToTheRightEnd(t *testing.T) {
 			executions      int
 			trouble         = rapid.IntRange(20, 60).Draw(t, "trouble")
 			cancelAt        = rapid.SampledFrom([]int{-1, -1, 1, 2, 5, 10, 20, 50}).Draw(t, "cancel at") // -1 never
+			expireAt        = rapid.SampledFrom([]int{-1, -1, 1, 2, 5, 10, 20, 50}).Draw(t, "expire at")
 			land            = func() { landed, inPool = true, false; executions++ }
 			maybe           = func(label string) bool { return rapid.Bool().Draw(t, label) }
 			notFound, known = answer{to: askReceipt, kind: chain.KindNotFound}, answer{to: askSend, kind: chain.KindKnown, sent: chain.SentYes}
@@ -288,6 +316,10 @@ func TestDecideComesToTheRightEnd(t *testing.T) {
 			}
 			if i == cancelAt {
 				l.cancel()
+				continue
+			}
+			if i == expireAt {
+				l.expire()
 				continue
 			}
 			bad := i < trouble
@@ -353,8 +385,11 @@ func TestDecideComesToTheRightEnd(t *testing.T) {
 			t.Fatalf("executed %d times: %v", executions, l.trace)
 		}
 		want := ItemConfirmed
-		if executions == 0 {
+		switch {
+		case executions == 0 && l.canceling:
 			want = ItemCanceled
+		case executions == 0:
+			want = ItemExpired
 		}
 		if l.next.state != want {
 			t.Fatalf("%s, executed %d times: %v", l.next.state, executions, l.trace)

@@ -246,8 +246,9 @@ func (e *Engine) begin() (release func(), err error) {
 // in state loading. With an idempotency key that the store knows it returns the
 // job of that key with created false; ErrConflict when that job's spec differs,
 // or when it was made for a chain that has been rebuilt under the target's name.
-// Rate, InFlight and Priority say how, not what: when only they differ, the job
-// takes the new ones, at once if it is running. Another ShardBy changes nothing.
+// Rate, InFlight, Priority, Deadline and MaxWait say how, not what: when only they
+// differ, the job takes the new ones, at once if it is running. Another ShardBy changes
+// nothing.
 // A spec that cannot work gives a *SpecError, a chain that cannot be asked a
 // *chain.Error.
 func (e *Engine) Create(ctx context.Context, spec Spec) (job Job, created bool, err error) {
@@ -317,6 +318,7 @@ func (e *Engine) again(ctx context.Context, old record, spec Spec, t *target) (J
 	e.mu.Lock()
 	if r := e.runs[old.ID]; r != nil {
 		r.bound(spec)
+		r.expiry.set(spec)
 	}
 	e.mu.Unlock()
 	return old.Job, false, nil
@@ -325,6 +327,7 @@ func (e *Engine) again(ctx context.Context, old record, spec Spec, t *target) (J
 // withTermsOf is s with what says how a job is sent, and not what, as other has it.
 func (s Spec) withTermsOf(other Spec) Spec {
 	s.Rate, s.InFlight, s.Priority = other.Rate, other.InFlight, other.Priority
+	s.Deadline, s.MaxWait = other.Deadline, other.MaxWait
 	return s
 }
 

@@ -43,6 +43,9 @@ func (r *run) carry(it *itemRun, permit bool) {
 	}()
 	it.s, it.next = begin(len(it.attempts), r.canceled.Load())
 	it.s.given = r.rec.Spec.Signed != nil
+	if !it.s.free { // nothing is asked of a chain that may be another
+		_ = r.whenKnown(r.living) // at whose end await ends the work
+	}
 	for {
 		if !r.await(it) {
 			if permit {
@@ -92,20 +95,25 @@ func (r *run) carry(it *itemRun, permit bool) {
 
 // sendable ends when the item may not be sent any more.
 func (r *run) sendable(it *itemRun) context.Context {
-	if it.s.free {
+	switch {
+	case it.s.free:
 		return r.fresh
+	case !it.s.exposed:
+		return r.timely
+	default:
+		return r.sending
 	}
-	return r.sending
 }
 
 // await waits as long as the next step says. It changes the step when the job
-// is canceled, and is false when the run ends first, or has to leave the item as it
-// is because the job is paused.
+// is canceled or the rows expire that were never sent, and is false when the run ends
+// first, or has to leave the item as it is because the job is paused.
 func (r *run) await(it *itemRun) bool {
 	if it.next.do == actSettle || it.next.do == actHalt {
 		return true
 	}
-	if !it.s.canceling && !r.canceled.Load() {
+	expires := r.late.Load() != nil && !it.s.late
+	if !it.s.canceling && !r.canceled.Load() && !expires {
 		if sleep(r.sendable(it), jitter(it.next.pause)) {
 			return true
 		}
@@ -116,6 +124,10 @@ func (r *run) await(it *itemRun) bool {
 	}
 	if r.canceled.Load() && !it.s.canceling {
 		it.s, it.next = it.s.cancel(it.next)
+		return true
+	}
+	if r.late.Load() != nil && !it.s.late {
+		it.s, it.next = it.s.expire(it.next)
 		return true
 	}
 	if it.s.free && it.next.do == actSend && r.paused.Load() {
@@ -156,12 +168,16 @@ func (r *run) send(it *itemRun) answer {
 	r.answered(began, err)
 	if err == nil {
 		r.commits.size.answered(took)
+		r.expiry.move(time.Now())
 		r.e.cfg.Observer.Answered(r.target.Info.Name, "", took)
 		it.receipt, it.landed = &receipt, it.last().number
 		return answer{to: askSend, succeeded: receipt.Succeeded}
 	}
 	ans := r.failed(it, askSend, err)
 	r.e.cfg.Observer.Answered(r.target.Info.Name, ans.kind, took)
+	if ans.sent != chain.SentNo {
+		r.expiry.move(time.Now())
+	}
 	return ans
 }
 
@@ -297,7 +313,7 @@ func (r *run) prove(it *itemRun) answer {
 	}
 	// A chain that was rebuilt under us knows none of our hashes, and would
 	// prove anything.
-	if err := r.checkIdentity(); err != nil {
+	if err := r.checkIdentity(r.e.hard); err != nil {
 		return answer{to: askProof, kind: chain.KindUnavailable}
 	}
 	limit := it.last().limit // the highest: each attempt's is later than the one before
@@ -358,6 +374,12 @@ func (r *run) settle(it *itemRun, state ItemState) {
 		}
 	case ItemRejected:
 		o.kind, o.text = it.whyRejected()
+	case ItemExpired:
+		cause := r.late.Load()
+		o.kind, o.text = string(cause.by), cause.text
+		if it.proof != "" {
+			o.text += "; " + it.proof
+		}
 	case ItemCanceled:
 		o.text = "canceled before it was sent"
 		if it.proof != "" {

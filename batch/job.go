@@ -53,11 +53,12 @@ const (
 	ItemConfirmed ItemState = "confirmed" // executed with success
 	ItemReverted  ItemState = "reverted"  // executed, and the contract refused: a result, not an error
 	ItemRejected  ItemState = "rejected"  // never included: the chain or a rule refuses it for good
-	ItemCanceled  ItemState = "canceled"  // never sent
+	ItemExpired   ItemState = "expired"   // never sent, or proven not to have landed: it has waited too long
+	ItemCanceled  ItemState = "canceled"  // never sent, or proven not to have landed: the job was canceled
 )
 
 // ItemStates lists all states in the order of life.
-var ItemStates = []ItemState{ItemQueued, ItemSubmitted, ItemUnknown, ItemConfirmed, ItemReverted, ItemRejected, ItemCanceled}
+var ItemStates = []ItemState{ItemQueued, ItemSubmitted, ItemUnknown, ItemConfirmed, ItemReverted, ItemRejected, ItemExpired, ItemCanceled}
 
 // JobKind tells jobs with many rows from single transactions and from reads, which
 // use the same engine, store and promises.
@@ -74,8 +75,8 @@ const (
 // Reads reports whether jobs of the kind ask the chain only, and send nothing.
 func (k JobKind) Reads() bool { return k == KindCall || k == KindPlan }
 
-// Spec is what the user asks for. Once the job is created only Rate, InFlight and
-// Priority can change, by the same request with other ones.
+// Spec is what the user asks for. Once the job is created only what says how it is
+// sent can change (see withTermsOf), by the same request with other values.
 type Spec struct {
 	Kind           JobKind         `json:"kind"`
 	Name           string          `json:"name,omitempty"`           // free text for people
@@ -96,6 +97,8 @@ type Spec struct {
 	Block          *uint64         `json:"block,omitempty"`          // of calls and plans: every row must be read at exactly this block; nil is the newest one, row by row
 	SameBlock      bool            `json:"sameBlock,omitempty"`      // of calls and plans: every row must be read at the block at which the job began
 	ShardBy        string          `json:"shardBy,omitempty"`        // range(500), key(COLUMN) or time(COLUMN,1h); "" is range(250)
+	Deadline       Duration        `json:"deadline,omitempty"`       // rows that were not sent so long after the start of the job expire; 0 is never
+	MaxWait        Duration        `json:"maxWait,omitempty"`        // rows expire when nothing of the job can be sent for so long; 0 is DefaultMaxWait
 }
 
 // RowFault is one thing that is wrong with one row.
@@ -114,8 +117,15 @@ type Counts struct {
 	Confirmed int64 `json:"confirmed"`
 	Reverted  int64 `json:"reverted"`
 	Rejected  int64 `json:"rejected"`
+	Expired   int64 `json:"expired"`
 	Canceled  int64 `json:"canceled"`
 }
+
+// Failed is how many items ended without success.
+func (c Counts) Failed() int64 { return c.Reverted + c.Rejected + c.Expired + c.Canceled }
+
+// Settled is how many items have come to their end.
+func (c Counts) Settled() int64 { return c.Confirmed + c.Failed() }
 
 // Job is a snapshot of a job.
 type Job struct {
@@ -147,7 +157,7 @@ type Item struct {
 	Trace      string            `json:"trace,omitempty"` // its TraceID; reports leave it out, because it follows from job and row
 	State      ItemState         `json:"state"`
 	Error      string            `json:"error,omitempty"`     // why it is not confirmed, in words
-	ErrorKind  string            `json:"errorKind,omitempty"` // a chain.Kind, or "reverted"
+	ErrorKind  string            `json:"errorKind,omitempty"` // a chain.Kind, "reverted", or the rule by which it expired: "deadline", "maxWait"
 	To         *common.Address   `json:"to,omitempty"`
 	TxHash     *common.Hash      `json:"txHash,omitempty"` // of the attempt that landed, else of the last one
 	Block      uint64            `json:"block,omitempty"`

@@ -22,13 +22,16 @@ type limits struct {
 	used     bool      // somebody asked since the last look
 	freed    broadcast // a place in flight, or the limits have changed
 	reset    broadcast // the limits have changed
+
+	hold, unhold func(now time.Time) // called around each wait for a turn that the rate gives
 }
 
 // nothing is a number of transactions in flight: none, where 0 is no limit.
 const nothing = -1
 
 func newLimits(perSecond float64, most int) *limits {
-	l := &limits{rate: rate.NewLimiter(rate.Inf, 0)}
+	nobody := func(time.Time) {}
+	l := &limits{rate: rate.NewLimiter(rate.Inf, 0), hold: nobody, unhold: nobody}
 	l.set(perSecond, most)
 	return l
 }
@@ -112,13 +115,16 @@ func (l *limits) acquire(ctx context.Context) error {
 			return nil
 		}
 		wait := time.NewTimer(delay)
+		l.hold(time.Now())
 		select {
 		case <-wait.C:
+			l.unhold(time.Now())
 			return nil
 		case <-reset: // the turn was given by the old rate
 		case <-ctx.Done():
 		}
 		wait.Stop()
+		l.unhold(time.Now())
 		turn.Cancel()
 		if ctx.Err() != nil {
 			l.release()

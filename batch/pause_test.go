@@ -48,7 +48,7 @@ func TestAPausedJobSendsNothingNewUntilItIsResumed(t *testing.T) {
 		require.False(t, p.Halted)
 
 		b.restart()
-		job = b.waitPaused(id)
+		b.waitPaused(id)
 		require.Equal(t, sends, b.chain.sends, "a restart sends nothing")
 
 		job, err = b.engine.Resume(ctx, id)

@@ -87,6 +87,12 @@ func (e *Engine) normalize(spec Spec) (_ Spec, _ *target, address common.Address
 	if _, err := parseSharding(spec.ShardBy); err != nil {
 		return refuse("shardBy", "%v", err)
 	}
+	if spec.Deadline < 0 {
+		return refuse("deadline", "is negative; 0 is none")
+	}
+	if spec.MaxWait < 0 {
+		return refuse("maxWait", "is negative; 0 is %s", DefaultMaxWait)
+	}
 	if len(spec.ABI) > 0 {
 		var compact bytes.Buffer
 		if err := json.Compact(&compact, spec.ABI); err != nil {

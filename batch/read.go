@@ -84,11 +84,18 @@ func (r *run) carryRead(it *itemRun) {
 		switch next.do {
 		case actRead:
 			if !permit && (!sleep(r.fresh, jitter(next.pause)) || r.admit(r.fresh) != nil) {
-				if !r.canceled.Load() || r.living.Err() != nil { // the job is paused, or the run ends
+				switch {
+				case r.living.Err() != nil:
+					r.leave(it.work)
+					return
+				case r.canceled.Load():
+					next = step{do: actSettle, state: ItemCanceled}
+				case r.late.Load() != nil:
+					next = step{do: actSettle, state: ItemExpired}
+				default: // the job is paused
 					r.leave(it.work)
 					return
 				}
-				next = step{do: actSettle, state: ItemCanceled}
 				continue
 			}
 			tries++
@@ -169,6 +176,9 @@ func (r *run) settleRead(it *itemRun, state ItemState, tries int, took time.Dura
 		o.receipt, o.kind, o.text = it.receipt, "reverted", r.revertText(it.receipt)
 	case ItemRejected:
 		o.kind, o.text = string(it.kind), it.text
+	case ItemExpired:
+		cause := r.late.Load()
+		o.kind, o.text = string(cause.by), cause.text
 	case ItemCanceled:
 		o.text = "canceled before it was read"
 	}

@@ -58,15 +58,23 @@ type run struct {
 	endLiving context.CancelFunc
 	sending   context.Context // ends with living, and when the job is canceled
 	endSend   context.CancelFunc
-	fresh     context.Context // ends with sending, and when the job is paused: nothing new is signed
+	timely    context.Context // ends with sending, and when rows that were never sent expire
+	endTimely context.CancelFunc
+	fresh     context.Context // ends with timely, and when the job is paused: nothing new is signed
 	endFresh  context.CancelFunc
 	ended     chan struct{} // closed when all goroutines of the run have ended
 
-	shards   sync.WaitGroup // that were taken up and are not ended
+	shards sync.WaitGroup // that were taken up and are not ended
+	known  chan struct{}  // closed when the chain has said that it is the job's
+	aside  sync.WaitGroup // what asks that, and the clock of the expiry
+	expiry *expiry
+
 	inFlight atomic.Int64
 	canceled atomic.Bool
 	paused   atomic.Bool
-	over     bool // the run has ended, or will do nothing more; guarded by Engine.mu
+	late     atomic.Pointer[expiryCause] // why rows that were never sent expire; nil while they do not
+	unread   atomic.Bool                 // the store cannot be read
+	over     bool                        // the run has ended, or will do nothing more; guarded by Engine.mu
 
 	mu      sync.Mutex
 	counts  Counts
@@ -94,9 +102,11 @@ type stopping struct {
 func newRun(e *Engine, rec record) *run {
 	now := time.Now()
 	r := &run{
-		e: e, rec: rec, commits: e.commits, log: e.log.With("job", rec.ID), ended: make(chan struct{}),
+		e: e, rec: rec, commits: e.commits, log: e.log.With("job", rec.ID), ended: make(chan struct{}), known: make(chan struct{}),
 		counts: rec.Counts, meter: meter{began: now}, limits: newLimits(0, nothing), carried: map[int64]*work{},
+		expiry: newExpiry(rec.Spec, rec.expiresFrom(now), now),
 	}
+	r.limits.hold, r.limits.unhold = r.expiry.hold, r.expiry.release
 	r.bound(rec.Spec)
 	r.canceled.Store(rec.State == JobCanceling)
 	r.paused.Store(rec.State == JobPaused)
@@ -105,7 +115,8 @@ func newRun(e *Engine, rec record) *run {
 	}
 	r.living, r.endLiving = context.WithCancel(e.soft)
 	r.sending, r.endSend = context.WithCancel(r.living)
-	r.fresh, r.endFresh = context.WithCancel(r.sending)
+	r.timely, r.endTimely = context.WithCancel(r.sending)
+	r.fresh, r.endFresh = context.WithCancel(r.timely)
 	if r.canceled.Load() {
 		r.endSend()
 	}
@@ -172,16 +183,19 @@ func (e *Engine) means(rec record) (t *target, signer chain.Signer, reason strin
 func (r *run) main() {
 	defer func() {
 		r.endFresh()
+		r.endTimely()
 		r.endSend()
 		r.endLiving()
+		r.aside.Wait()
 		r.e.succeed(r)
 		close(r.ended)
 		r.e.changed.broadcast()
 	}()
-	if r.e.Store.shared() && r.haltReason() == "" {
-		r.e.leaseNow()
+	done := false
+	if r.haltReason() == "" {
+		r.aside.Go(r.watchExpiry)
+		done = r.feedKnown()
 	}
-	done := r.haltReason() == "" && r.identify() && r.noteBlock() && r.feed()
 	r.refuse()
 	r.shards.Wait()
 	if reason := r.haltReason(); reason != "" && !r.e.isLost() {
@@ -196,6 +210,23 @@ func (r *run) main() {
 	}
 	if done && r.living.Err() == nil { // else the engine stops, or the run yields: the next one goes on
 		r.finish()
+	}
+}
+
+// feedKnown takes up the items, and sees to it that the chain says which one it is. A
+// process that shares the job takes nothing up before: others may reach the chain.
+func (r *run) feedKnown() bool {
+	if !r.e.Store.shared() {
+		r.aside.Go(r.identify)
+		return r.feed()
+	}
+	r.e.leaseNow()
+	r.identify()
+	select {
+	case <-r.known:
+		return r.feed()
+	default:
+		return false
 	}
 }
 
@@ -221,7 +252,7 @@ func (r *run) finish() {
 		return
 	default:
 		c := job.Counts
-		r.log.Info("job ended", "state", job.State, "rows", job.Rows, "confirmed", c.Confirmed, "reverted", c.Reverted, "rejected", c.Rejected)
+		r.log.Info("job ended", "state", job.State, "rows", job.Rows, "confirmed", c.Confirmed, "reverted", c.Reverted, "rejected", c.Rejected, "expired", c.Expired)
 	}
 	r.e.mu.Lock()
 	if r.e.runs[r.rec.ID] == r && r.e.phase == phaseStarted {
@@ -230,15 +261,15 @@ func (r *run) finish() {
 	r.e.mu.Unlock()
 }
 
-// identify waits until the chain says that it is the one the job belongs to.
-// It is false when it is another one, or the engine stops.
-func (r *run) identify() bool {
-	c := &r.counts
-	if r.canceled.Load() && c.Submitted+c.Unknown == 0 {
-		return true // nothing to ask the chain
+// identify asks until the chain says that it is the one the job belongs to: nothing
+// is sent or looked for before. It halts the run when it is another one.
+func (r *run) identify() {
+	if c := r.rec.Counts; r.canceled.Load() && c.Submitted+c.Unknown == 0 {
+		close(r.known) // nothing to ask the chain
+		return
 	}
 	for misses := 1; ; misses++ {
-		err := r.checkIdentity()
+		err := r.checkIdentity(r.living)
 		if err == nil {
 			r.setWaiting("")
 			r.setSilent(time.Time{})
@@ -247,26 +278,30 @@ func (r *run) identify() bool {
 			}
 			if err != nil {
 				r.halt("the store cannot be written: " + err.Error())
+				return
 			}
-			return err == nil
+			if r.noteBlock() {
+				close(r.known)
+			}
+			return
 		}
-		if r.haltReason() != "" {
-			return false
+		if r.living.Err() != nil {
+			return
 		}
 		r.setWaiting("the target cannot be asked which chain it is: " + err.Error())
 		if misses == 1 {
 			r.setSilent(time.Now())
 		}
 		if !sleep(r.living, jitter(pauseOf(misses))) {
-			return false
+			return
 		}
 	}
 }
 
 // checkIdentity asks which chain this is, and halts the run when it is not the
 // job's. The error is that of the question.
-func (r *run) checkIdentity() error {
-	ctx, cancel := context.WithTimeout(r.e.hard, queryTimeout)
+func (r *run) checkIdentity(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
 	id, err := r.target.Chain.Identity(ctx)
 	if err != nil {
@@ -301,6 +336,9 @@ func (r *run) takeSlot() bool {
 // admit waits until one more transaction may be sent, or call be made: the job's
 // own limits first, so that a slow job holds no place that others could use.
 func (r *run) admit(ctx context.Context) error {
+	if err := r.whenKnown(ctx); err != nil {
+		return err
+	}
 	if err := r.limits.acquire(ctx); err != nil {
 		return err
 	}
@@ -309,6 +347,9 @@ func (r *run) admit(ctx context.Context) error {
 
 // admitNext is admit for the feed, which comes again at once.
 func (r *run) admitNext() error {
+	if err := r.whenKnown(r.fresh); err != nil {
+		return err
+	}
 	if !r.limits.tryAcquire() {
 		r.unclaim()
 		if err := r.limits.acquire(r.fresh); err != nil {
@@ -317,6 +358,16 @@ func (r *run) admitNext() error {
 	}
 	r.claim()
 	return r.enter(r.fresh)
+}
+
+// whenKnown waits until the chain has said that it is the job's, or for the end of ctx.
+func (r *run) whenKnown(ctx context.Context) error {
+	select {
+	case <-r.known:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // enter waits for a permit of the target.
@@ -426,6 +477,7 @@ func (r *run) settled(w *work, from, to ItemState) {
 	*r.counts.of(from)--
 	*r.counts.of(to)++
 	r.meter.add(now, 1)
+	r.expiry.move(now)
 	r.mu.Unlock()
 	<-r.slots
 	w.items.Done()

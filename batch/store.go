@@ -84,7 +84,7 @@ var rowStatements = [...]string{
 	insertOutcome: `INSERT INTO outcomes (item, state, attempts, landed, block, status, status_name, gas_used, output, contract, error_kind, error, latency, settled)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 	addCounts: `UPDATE jobs SET submitted = submitted + ?, unknown = unknown + ?, confirmed = confirmed + ?, reverted = reverted + ?,
-		rejected = rejected + ?, canceled = canceled + ? WHERE seq = ?`,
+		rejected = rejected + ?, expired = expired + ?, canceled = canceled + ? WHERE seq = ?`,
 	widenBlocks: `UPDATE jobs SET first_block = CASE WHEN first_block <= ? THEN first_block ELSE ? END,
 		last_block = CASE WHEN last_block >= ? THEN last_block ELSE ? END WHERE seq = ?`,
 	insertShard: `INSERT INTO shards (job, number, low, high, state, ticket) VALUES (?, ?, ?, ?, 'open', false)`,

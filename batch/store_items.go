@@ -246,7 +246,7 @@ func itemQuery(seq int64, f ItemFilter) (query string, args []any) {
 	query, args = "SELECT "+itemColumns+itemTables+" WHERE i.id BETWEEN ? AND ?", []any{low, high}
 	order := "i.id"
 	if len(f.States) > 0 {
-		if !slices.ContainsFunc(f.States, func(st ItemState) bool { return st != ItemReverted && st != ItemRejected }) {
+		if !slices.ContainsFunc(f.States, func(st ItemState) bool { return st != ItemReverted && st != ItemRejected && st != ItemExpired }) {
 			// Finds the few among many by their index.
 			query += " AND o.item BETWEEN ? AND ? AND o.state <> 'confirmed'"
 			args = append(args, low, high)

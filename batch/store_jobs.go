@@ -23,7 +23,7 @@ type record struct {
 }
 
 const jobColumns = `seq, id, spec, abi, state, reason, stopped_by, registers, address, signer, nonce_ref, genesis, row_count, columns,
-	input_sha256, faults, fault_count, submitted, unknown, confirmed, reverted, rejected, canceled,
+	input_sha256, faults, fault_count, submitted, unknown, confirmed, reverted, rejected, expired, canceled,
 	created, started, finished, block, first_block, last_block`
 
 type scanner interface{ Scan(dest ...any) error }
@@ -42,7 +42,7 @@ func scanJob(row scanner) (record, error) {
 	)
 	err := row.Scan(&r.seq, &r.ID, &spec, &r.abi, &r.State, &r.Reason, &r.StoppedBy, &registers, &address, &signer, &r.nonceRef, &genesis,
 		&r.Rows, &columns, &sha, &faults, &r.FaultCount, &c.Submitted, &c.Unknown, &c.Confirmed, &c.Reverted, &c.Rejected,
-		&c.Canceled, &created, &started, &finished, &block, &low, &high)
+		&c.Expired, &c.Canceled, &created, &started, &finished, &block, &low, &high)
 	if err != nil {
 		return record{}, err
 	}
@@ -68,9 +68,9 @@ func scanJob(row scanner) (record, error) {
 		r.InputSHA256 = hex.EncodeToString(sha)
 	}
 	if r.State == JobCanceled { // items that were never signed have no row of their own for it
-		c.Canceled = r.Rows - c.Confirmed - c.Reverted - c.Rejected
+		c.Canceled = r.Rows - c.Confirmed - c.Reverted - c.Rejected - c.Expired
 	} else if r.State != JobInvalid {
-		c.Queued = r.Rows - c.Submitted - c.Unknown - c.Confirmed - c.Reverted - c.Rejected - c.Canceled
+		c.Queued = r.Rows - c.Submitted - c.Unknown - c.Confirmed - c.Reverted - c.Rejected - c.Expired - c.Canceled
 	}
 	r.Created = millis(created)
 	if started.Valid {
@@ -82,6 +82,14 @@ func scanJob(row scanner) (record, error) {
 		r.Finished = &t
 	}
 	return r, nil
+}
+
+// expiresFrom is what the deadline of the job counts from.
+func (r record) expiresFrom(now time.Time) time.Time {
+	if r.Started == nil {
+		return now
+	}
+	return *r.Started
 }
 
 func millis(ms int64) time.Time { return time.UnixMilli(ms).UTC() }

@@ -51,6 +51,8 @@ func words() map[string]string {
 		"Spec.inFlight":       "Most transactions in flight; 0 is the limit of the target",
 		"Spec.priority":       "Which jobs of the target go first",
 		"Spec.shardBy":        "How the rows were cut into shards, each of which one gateway carries at a time; left out: range(250)",
+		"Spec.deadline":       "Rows that were not sent so long after the start of the job expire; left out: none",
+		"Spec.maxWait":        "Rows that were not sent expire when nothing of the job can be sent for so long; left out: 30m",
 		"Spec.signed":         "The rows are transactions that were signed elsewhere; left out where the gateway signs",
 
 		"SignedSpec.plan":       "Names what was planned and signed, as the first line of the file does",
@@ -69,6 +71,7 @@ func words() map[string]string {
 		"Counts.confirmed": "Executed, or read, with success",
 		"Counts.reverted":  "Executed, or read, and the contract refused",
 		"Counts.rejected":  "Never included: the chain or a rule refuses it for good",
+		"Counts.expired":   "Never sent: it has waited too long",
 		"Counts.canceled":  "Never sent",
 
 		"RowFault.row":    "Data rows are counted from 1; 0 is the header or the whole input",
@@ -164,7 +167,7 @@ func wordsOfItem() map[string]string {
 		"id":         "The row's own _id",
 		"state":      "Where the item stands",
 		"error":      "Why it is not confirmed",
-		"errorKind":  "Kind of the chain error, or reverted",
+		"errorKind":  "Kind of the chain error, reverted, or the rule by which it expired: deadline, maxWait",
 		"to":         "The contract that is called",
 		"txHash":     "Hash of the attempt that landed, else of the last one",
 		"block":      "The block that has it; of a read: the one that it was read at",

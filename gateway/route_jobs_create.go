@@ -28,6 +28,8 @@ type NewJob struct {
 	Block          *uint64           `json:"block,omitempty" doc:"Of call and plan: every row is read at exactly this block, or is rejected. Nodes of FISCO BCOS read at their newest block only, so that it must be that one"`
 	SameBlock      bool              `json:"sameBlock,omitempty" doc:"Of call and plan: every row is read at the block at which the job begins; rows that come after the next one are rejected"`
 	ShardBy        string            `json:"shardBy,omitempty" doc:"How the rows are cut into shards, each of which one gateway carries at a time: range(ROWS), key(COLUMN) or time(COLUMN,WIDTH), as in time(at,1h), the oldest first; left out: range(250)"`
+	Deadline       string            `json:"deadline,omitempty" maxLength:"30" doc:"Rows that were not sent so long after the start of the job expire; left out: none" example:"2h"`
+	MaxWait        string            `json:"maxWait,omitempty" maxLength:"30" doc:"Rows that were not sent expire when nothing of the job can be sent for so long; left out: 30m" example:"30m"`
 	Name           string            `json:"name,omitempty" maxLength:"200" doc:"Free text for people"`
 	IdempotencyKey string            `json:"idempotencyKey,omitempty" maxLength:"200" doc:"The same key gives the same job, so that a request may be repeated; the header Idempotency-Key says the same"`
 	Signed         *batch.SignedSpec `json:"signed,omitempty" doc:"The rows are transactions that were signed elsewhere, in a file of batchcall sign, which is streamed with PUT /v1/jobs/{id}/rows as application/x-ndjson; account and rows are left out then"`
@@ -96,11 +98,19 @@ func (g *Gateway) createJob(ctx context.Context, in *createJobInput) (*createJob
 	if kind == "" {
 		kind = batch.KindBatch
 	}
+	deadline, err := duration("deadline", b.Deadline)
+	if err != nil {
+		return nil, err
+	}
+	maxWait, err := duration("maxWait", b.MaxWait)
+	if err != nil {
+		return nil, err
+	}
 	job, created, err := g.cfg.Engine.Create(ctx, batch.Spec{
 		Kind: kind, Block: b.Block, SameBlock: b.SameBlock,
 		Name: b.Name, IdempotencyKey: key, Target: b.Target, Account: b.Account,
 		Contract: b.Contract, To: to, Function: b.Function, ABI: abi, Event: b.Event, Rate: b.Rate, InFlight: b.InFlight, Signed: b.Signed,
-		Priority: batch.Priority(b.Priority), ShardBy: b.ShardBy,
+		Priority: batch.Priority(b.Priority), ShardBy: b.ShardBy, Deadline: deadline, MaxWait: maxWait,
 	})
 	if err != nil {
 		return nil, err
@@ -151,6 +161,17 @@ func idempotencyKey(body, header string) (string, error) {
 		body = header
 	}
 	return body, nil
+}
+
+// duration reads a duration of a body; "" is 0.
+func duration(member, text string) (d batch.Duration, err error) {
+	if text == "" {
+		return 0, nil
+	}
+	if err := d.UnmarshalText([]byte(text)); err != nil || d <= 0 {
+		return 0, badMember(member, "must be a number above 0 with a unit, such as 90s, 30m or 2h")
+	}
+	return d, nil
 }
 
 // address reads an address of a body; "" is nil. Mixed case must be right by EIP-55.

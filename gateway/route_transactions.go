@@ -212,7 +212,7 @@ func (g *Gateway) aboutTransaction(ctx context.Context, err error, jobID string)
 
 func finalItem(s batch.ItemState) bool {
 	switch s {
-	case batch.ItemConfirmed, batch.ItemReverted, batch.ItemRejected, batch.ItemCanceled:
+	case batch.ItemConfirmed, batch.ItemReverted, batch.ItemRejected, batch.ItemExpired, batch.ItemCanceled:
 		return true
 	}
 	return false

@@ -12,7 +12,7 @@ import (
 // failed reports whether a row may be fed back: it is final, and nothing of it
 // took effect. A row whose outcome is unknown may still be executed.
 func failed(s batch.ItemState) bool {
-	return s == batch.ItemReverted || s == batch.ItemRejected || s == batch.ItemCanceled
+	return s == batch.ItemReverted || s == batch.ItemRejected || s == batch.ItemExpired || s == batch.ItemCanceled
 }
 
 // writeFailed writes the failed rows as they came. Rows of a CSV get two more

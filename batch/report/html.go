@@ -66,7 +66,7 @@ func newPage(sum Summary, failures []batch.Item) page {
 	c := sum.Job.Counts
 	p := page{Summary: sum, Failures: failures,
 		Title: "Job " + sum.Job.ID, Function: sum.Job.Spec.Function,
-		Unlisted: c.Reverted + c.Rejected + c.Canceled + c.Unknown - int64(len(failures))}
+		Unlisted: c.Failed() + c.Unknown - int64(len(failures))}
 	if sum.Job.Spec.Name != "" {
 		p.Title = sum.Job.Spec.Name
 	}
@@ -90,7 +90,7 @@ func stateBars(c batch.Counts, rows int64) template.HTML {
 		n             int64
 	}{
 		{"confirmed 已确认", good, c.Confirmed}, {"reverted 已回滚", bad, c.Reverted}, {"rejected 被拒绝", bad, c.Rejected},
-		{"canceled 已取消", calm, c.Canceled}, {"unknown 未知", open, c.Unknown}, {"submitted 已提交", open, c.Submitted}, {"queued 排队中", calm, c.Queued},
+		{"expired 已过期", bad, c.Expired}, {"canceled 已取消", calm, c.Canceled}, {"unknown 未知", open, c.Unknown}, {"submitted 已提交", open, c.Submitted}, {"queued 排队中", calm, c.Queued},
 	} {
 		if s.n > 0 {
 			bars = append(bars, countBar(s.words, s.colour, s.n, rows))

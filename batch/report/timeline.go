@@ -11,7 +11,7 @@ type Timeline struct {
 	From      time.Time `json:"from,omitzero"` // where the first step begins: at the first attempt
 	StepMS    int64     `json:"stepMs"`
 	Confirmed []int64   `json:"confirmed"` // a number a step
-	Failed    []int64   `json:"failed"`    // reverted, rejected and canceled
+	Failed    []int64   `json:"failed"`    // reverted, rejected, expired and canceled
 }
 
 // maxSteps is how many steps a timeline has at most: as many bars as can be told

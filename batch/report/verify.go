@@ -50,7 +50,7 @@ func (s Summary) Expected() Expected {
 	if c := s.Job.Counts; s.Job.State != batch.JobInvalid { // whose rows are not counted
 		want.States = map[batch.ItemState]int64{
 			batch.ItemQueued: c.Queued, batch.ItemSubmitted: c.Submitted, batch.ItemUnknown: c.Unknown, batch.ItemConfirmed: c.Confirmed,
-			batch.ItemReverted: c.Reverted, batch.ItemRejected: c.Rejected, batch.ItemCanceled: c.Canceled,
+			batch.ItemReverted: c.Reverted, batch.ItemRejected: c.Rejected, batch.ItemExpired: c.Expired, batch.ItemCanceled: c.Canceled,
 		}
 	}
 	return want

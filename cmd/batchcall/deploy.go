@@ -209,7 +209,7 @@ func (a *app) showDeployment(name, jobID string, item batch.Item) error {
 	switch item.State {
 	case batch.ItemConfirmed:
 		return nil
-	case batch.ItemReverted, batch.ItemRejected, batch.ItemCanceled:
+	case batch.ItemReverted, batch.ItemRejected, batch.ItemExpired, batch.ItemCanceled:
 		return exitWith(exitFailed, "the deployment was %s: %s", item.State, item.Error)
 	}
 	return exitWith(exitUnknown, "it is not known whether the contract was deployed (%s); ask again with: %s", item.State, a.again("resume", jobID))

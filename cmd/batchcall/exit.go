@@ -28,7 +28,7 @@ const (
 const exitHelp = `Exit codes:
   0    everything succeeded
   1    usage: bad flags, bad input, or something else that has to be mended first
-  2    some rows (or the call, or the deployment) were reverted, rejected or canceled
+  2    some rows (or the call, or the deployment) were reverted, rejected, canceled, or expired
   3    stopped by the error budget (no command sets one yet)
   4    rows are left whose outcome is not known
   5    no node, or no gateway, can be reached; with reconcile: fewer nodes than wanted
@@ -103,7 +103,7 @@ func jobCode(job batch.Job) exitCode {
 		return exitInterrupted
 	case !job.State.Final():
 		return exitUsage // it stands still, and its reason says what to mend
-	case c.Reverted+c.Rejected+c.Canceled > 0:
+	case c.Failed() > 0:
 		return exitFailed
 	}
 	return exitOK

@@ -140,7 +140,7 @@ func (a *app) interrupted(s service, jobIDs ...string) error {
 	drained := s.Interrupt(ctx)
 	for _, id := range jobIDs {
 		if job, err := s.Job(ctx, id); err == nil {
-			a.note("job %s: %d of %d rows are done: %s", id, settled(job.Counts), job.Rows, stateLine(job.Counts))
+			a.note("job %s: %d of %d rows are done: %s", id, job.Counts.Settled(), job.Rows, stateLine(job.Counts))
 		}
 		a.note("go on with: %s", a.again("resume", id))
 		a.note("give it up: %s", a.again("cancel", id))
@@ -180,7 +180,7 @@ func (a *app) conclude(ctx context.Context, r jobReader, job batch.Job, stands e
 	case job.State == batch.JobInvalid:
 		return exitWith(code, "job %s: its rows were refused, nothing was sent", job.ID)
 	}
-	failed := []batch.ItemState{batch.ItemReverted, batch.ItemRejected, batch.ItemUnknown}
+	failed := []batch.ItemState{batch.ItemReverted, batch.ItemRejected, batch.ItemExpired, batch.ItemUnknown}
 	items, err := r.Items(ctx, job.ID, batch.ItemFilter{States: failed, Limit: shownFailures})
 	if err != nil {
 		return err
@@ -189,5 +189,5 @@ func (a *app) conclude(ctx context.Context, r jobReader, job batch.Job, stands e
 		a.note("%s", oneLine(fmt.Sprintf("row %d %s: %s", it.Row, it.State, it.Error)))
 	}
 	return exitWith(code, "job %s: of %d rows %s. See them with: %s", job.ID, job.Rows, stateLine(job.Counts),
-		a.again("get", job.ID, "--rows", "--state", "reverted,rejected,unknown"))
+		a.again("get", job.ID, "--rows", "--state", "reverted,rejected,expired,unknown"))
 }

@@ -13,7 +13,7 @@ import (
 // jobColumns head a job in csv, and the lines of its summary.
 func jobColumns() []string {
 	return []string{"job", "kind", "state", "reason", "name", "target", "contract", "address", "function", "signer", "rows",
-		"confirmed", "reverted", "rejected", "unknown", "submitted", "queued", "canceled", "created", "started", "finished", "took", "rate", "input_sha256", "first_block", "last_block"}
+		"confirmed", "reverted", "rejected", "unknown", "submitted", "queued", "canceled", "expired", "created", "started", "finished", "took", "rate", "input_sha256", "first_block", "last_block"}
 }
 
 // jobView is the summary of one job. For people, states that a finished job
@@ -22,7 +22,7 @@ func jobView(job batch.Job, format string) view {
 	v := view{value: job, header: jobColumns(), rows: [][]string{jobCells(job)}, pairs: true}
 	if format == outTable {
 		for i, name := range v.header {
-			if v.rows[0][i] == "0" && (name == "submitted" || name == "queued" || name == "canceled") {
+			if v.rows[0][i] == "0" && (name == "submitted" || name == "queued" || name == "canceled" || name == "expired") {
 				v.rows[0][i] = ""
 			}
 		}
@@ -71,7 +71,7 @@ func jobCells(job batch.Job) []string {
 	}
 	return []string{job.ID, string(job.Spec.Kind), string(job.State), job.Reason, job.Spec.Name, job.Spec.Target, job.Spec.Contract,
 		address, functionText(job), signer, number(job.Rows),
-		number(c.Confirmed), number(c.Reverted), number(c.Rejected), number(c.Unknown), number(c.Submitted), number(c.Queued), number(c.Canceled),
+		number(c.Confirmed), number(c.Reverted), number(c.Rejected), number(c.Unknown), number(c.Submitted), number(c.Queued), number(c.Canceled), number(c.Expired),
 		moment(&job.Created), moment(job.Started), moment(job.Finished), took, rate, job.InputSHA256, firstBlock, lastBlock}
 }
 

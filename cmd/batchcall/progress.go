@@ -53,7 +53,6 @@ func (silent) job(batch.Progress)          {}
 func (silent) bytes(_, _ int64)            {}
 func (silent) end()                        {}
 func (silent) reconciled(reconcile.Result) {}
-func settled(c batch.Counts) int64         { return c.Confirmed + c.Reverted + c.Rejected + c.Canceled }
 
 // drawn is a bar on a terminal.
 type drawn struct {
@@ -67,7 +66,7 @@ type drawn struct {
 // drawInterval keeps a fast reader from spending its time on a slow terminal.
 const drawInterval = 50 * time.Millisecond
 
-func (d *drawn) job(p batch.Progress) { d.draw(settled(p.Counts), p.Rows, jobLine(p)) }
+func (d *drawn) job(p batch.Progress) { d.draw(p.Counts.Settled(), p.Rows, jobLine(p)) }
 
 func (d *drawn) bytes(read, total int64) {
 	d.draw(read, total, "checking rows")
@@ -131,7 +130,7 @@ func (p *printed) due() bool {
 
 func (p *printed) job(j batch.Progress) {
 	if p.due() {
-		fmt.Fprintf(p.out, "%d of %d rows, %s\n", settled(j.Counts), j.Rows, jobLine(j))
+		fmt.Fprintf(p.out, "%d of %d rows, %s\n", j.Counts.Settled(), j.Rows, jobLine(j))
 	}
 }
 
@@ -200,7 +199,7 @@ func stateLine(c batch.Counts) string {
 	for _, state := range []struct {
 		name  string
 		count int64
-	}{{"reverted", c.Reverted}, {"rejected", c.Rejected}, {"canceled", c.Canceled}, {"unknown", c.Unknown}} {
+	}{{"reverted", c.Reverted}, {"rejected", c.Rejected}, {"expired", c.Expired}, {"canceled", c.Canceled}, {"unknown", c.Unknown}} {
 		if state.count > 0 {
 			line += fmt.Sprintf(", %s %d", state.name, state.count)
 		}

@@ -140,7 +140,7 @@ func writeAside(ctx context.Context, r jobReader, jobID string, opt report.Optio
 func (a *app) saveFailed(ctx context.Context, r jobReader, job batch.Job, o jobFiles) error {
 	c := job.Counts
 	switch {
-	case !job.State.Final() || c.Reverted+c.Rejected+c.Canceled == 0:
+	case !job.State.Final() || c.Failed() == 0:
 		return nil
 	case o.failed == "" && o.beside == "":
 		a.note("write the rows that failed to a file with: %s", a.again("report", job.ID, "--failed", "--out", "failed."+report.Failed.Extension(job)))

@@ -33,6 +33,8 @@ type JobRequest struct {
 	Event          string            `json:"event,omitempty"`          // "Saved(bytes32,address)", which the contract must emit in every confirmed row
 	InFlight       int               `json:"inFlight,omitempty"`       // most transactions in flight; 0 is the target's limit
 	ShardBy        string            `json:"shardBy,omitempty"`        // range(500), key(COLUMN) or time(COLUMN,1h); "" is range(250)
+	Deadline       batch.Duration    `json:"deadline,omitempty"`       // rows that were not sent so long after the start expire; 0 is never
+	MaxWait        batch.Duration    `json:"maxWait,omitempty"`        // rows expire when nothing can be sent for so long; 0 is 30 minutes
 	Signed         *batch.SignedSpec `json:"signed,omitempty"`         // the rows are a file of signed transactions, sent by PutRows or UploadRows
 	Priority       batch.Priority    `json:"priority,omitempty"`       // "" is normal
 	Block          *uint64           `json:"block,omitempty"`          // of calls and plans: read at exactly this block

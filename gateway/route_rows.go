@@ -221,7 +221,7 @@ type RowList struct {
 
 type listRowsInput struct {
 	ID      string   `path:"id" maxLength:"64" doc:"ID of the job"`
-	State   []string `query:"state" enum:"queued,submitted,unknown,confirmed,reverted,rejected,canceled" doc:"Only rows in these states, with commas between them"`
+	State   []string `query:"state" enum:"queued,submitted,unknown,confirmed,reverted,rejected,expired,canceled" doc:"Only rows in these states, with commas between them"`
 	After   int64    `query:"after" minimum:"0" doc:"Only rows after this one"`
 	Limit   int      `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"Most rows of the page"`
 	History bool     `query:"history" doc:"With every attempt"`

@@ -104,7 +104,7 @@ func TestOnlyWhatTookNoEffectIsFedBack(t *testing.T) {
 	for i, state := range batch.ItemStates {
 		s.items = append(s.items, batch.TimedItem{Item: batch.Item{Row: int64(i + 1), State: state, Input: json.RawMessage(`["` + string(state) + `"]`)}})
 	}
-	require.Equal(t, "a,_state,_error\nreverted,reverted,\nrejected,rejected,\ncanceled,canceled,\n", write(t, s, Options{Format: Failed}))
+	require.Equal(t, "a,_state,_error\nreverted,reverted,\nrejected,rejected,\nexpired,expired,\ncanceled,canceled,\n", write(t, s, Options{Format: Failed}))
 	s.job.Columns = nil
-	require.Equal(t, "[\"reverted\"]\n[\"rejected\"]\n[\"canceled\"]\n", write(t, s, Options{Format: Failed}))
+	require.Equal(t, "[\"reverted\"]\n[\"rejected\"]\n[\"expired\"]\n[\"canceled\"]\n", write(t, s, Options{Format: Failed}))
 }

@@ -19,11 +19,10 @@ import (
 
 // sendOptions are the flags of batchcall send.
 type sendOptions struct {
-	file     string
-	rate     float64
-	inFlight int
-	name     string
-	files    jobFiles
+	file  string
+	terms termsOptions
+	name  string
+	files jobFiles
 }
 
 func (a *app) sendCommand() *cobra.Command {
@@ -56,19 +55,15 @@ a proof of it, and never will be: plan the file of failed rows again.
 	}
 	f := cmd.Flags()
 	f.SortFlags = false
-	f.Float64Var(&o.rate, "rate", 0, "most transactions a second (default: the target's limit)")
-	f.IntVar(&o.inFlight, "in-flight", 0, "most transactions in flight (default: the target's limit)")
+	o.terms.addTo(f)
 	f.StringVar(&o.name, "name", "", "free `text` to find the job by")
 	o.files.addTo(f, "FILE.failed.csv beside the input, unless it is there already")
 	return cmd
 }
 
 func (o sendOptions) check() error {
-	switch {
-	case o.rate < 0:
-		return usage("--rate %g: it cannot be negative", o.rate)
-	case o.inFlight < 0:
-		return usage("--in-flight %d: it cannot be negative", o.inFlight)
+	if err := o.terms.check(); err != nil {
+		return err
 	}
 	return o.files.check()
 }
@@ -104,10 +99,12 @@ func (a *app) send(ctx context.Context, o sendOptions) (err error) {
 		return err
 	}
 	signed := h.Spec()
-	job, err := a.begin(ctx, s, batch.Spec{
+	spec := batch.Spec{
 		Kind: batch.KindBatch, Name: o.name, IdempotencyKey: "signed-" + hex.EncodeToString(in.sha256[:20]), Target: target,
-		Contract: h.Contract, To: h.To, Function: h.Function, ABI: h.ABI, Rate: o.rate, InFlight: o.inFlight, Signed: &signed,
-	}, in)
+		Contract: h.Contract, To: h.To, Function: h.Function, ABI: h.ABI, Signed: &signed,
+	}
+	o.terms.put(&spec)
+	job, err := a.begin(ctx, s, spec, in)
 	if err != nil {
 		return a.sendFailed(ctx, err)
 	}

@@ -100,12 +100,12 @@ func (s *Store) renewLeases(list []lease, dropped []string) error {
 		inFlight int
 		rate     float64
 	}
+	slices.SortFunc(list, func(a, b lease) int { return cmp.Compare(a.scope, b.scope) }) // everybody locks in this order
 	busy := make([]bool, len(list))
 	for i, l := range list {
 		busy[i] = l.limits.busy()
 	}
 	grants := make([]grant, len(list))
-	slices.SortFunc(list, func(a, b lease) int { return cmp.Compare(a.scope, b.scope) }) // everybody locks in this order
 	err := s.tx(func(ctx context.Context, c *sql.Conn) error {
 		for i, l := range list {
 			all, err := s.lockParts(ctx, c, l.scope)

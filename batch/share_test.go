@@ -131,9 +131,9 @@ func TestWhatIsDoneToAJobReachesAllEngines(t *testing.T) {
 	f[0].chain.latency = 20 * time.Millisecond
 	spec := saveSpec()
 	spec.IdempotencyKey, spec.InFlight = "limits", 20
-	job := f[0].run(spec, 5000)
+	job := f[0].run(spec, 20000) // seconds of work, so that it is not done before it is canceled
 	f[0].settles(job.ID, func(p Progress) bool { return p.Counts.Confirmed > 0 && f.carriers() == 2 })
-	spec.InFlight = 200
+	spec.InFlight = 40
 	_, _, err := f[1].engine.Create(ctx, spec)
 	require.NoError(t, err)
 

@@ -39,7 +39,8 @@ const (
 // final, when it cannot go on, or when the engine stops.
 type run struct {
 	e       *Engine
-	rec     record
+	rec     record // its own goroutines complete it
+	queue   string // of the record
 	commits *committer
 	target  *target      // nil when it is not configured any more
 	window  *window      // of the target: for what is sent, or for what is read
@@ -102,7 +103,7 @@ type stopping struct {
 func newRun(e *Engine, rec record) *run {
 	now := time.Now()
 	r := &run{
-		e: e, rec: rec, commits: e.commits, log: e.log.With("job", rec.ID), ended: make(chan struct{}), known: make(chan struct{}),
+		e: e, rec: rec, queue: rec.queue(), commits: e.commits, log: e.log.With("job", rec.ID), ended: make(chan struct{}), known: make(chan struct{}),
 		counts: rec.Counts, meter: meter{began: now}, limits: newLimits(0, nothing), carried: map[int64]*work{},
 		expiry: newExpiry(rec.Spec, rec.expiresFrom(now), now),
 	}

@@ -190,7 +190,7 @@ func (s *sharing) watch(ctx context.Context) error {
 		if r.hasEnded() {
 			continue
 		}
-		if serves(others, r.rec.queue()) && r.unreachableFor(now) >= unreachable {
+		if serves(others, r.queue) && r.unreachableFor(now) >= unreachable {
 			r.log.Warn("shards are given to others: the target cannot be reached from here")
 			r.giveUp()
 		}
@@ -435,7 +435,7 @@ func (e *Engine) hasEnough(s *sharing) bool {
 	others := s.others
 	s.mu.Unlock()
 	for _, r := range e.allRuns() {
-		if r.waits() > 0 && serves(others, r.rec.queue()) {
+		if r.waits() > 0 && serves(others, r.queue) {
 			return true
 		}
 	}
@@ -451,7 +451,7 @@ func (e *Engine) giveBack(r *run, w *work) tickets.Verdict {
 	keep := true
 	if r.haltReason() != "" {
 		others, _, err := e.Store.otherRunners(e.hard)
-		keep = err != nil || serves(others, r.rec.queue())
+		keep = err != nil || serves(others, r.queue)
 	}
 	err := patiently(e.soft, func() error { return e.Store.releaseShard(r.rec.seq, w.number, keep) })
 	if err != nil || keep {

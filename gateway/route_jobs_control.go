@@ -9,17 +9,24 @@ import (
 	"github.com/bcosgate/bcosgate/batch"
 )
 
-func startJobRoute() route {
+// jobChange is a route that changes the state of a job and takes nothing but its ID.
+func jobChange(verb, summary, description string, h func(*Gateway, context.Context, *jobPath) (*getJobOutput, error)) route {
 	return route{
 		Operation: huma.Operation{
-			OperationID: "startJob", Method: http.MethodPost, Path: "/v1/jobs/{id}/start", Tags: []string{"jobs"},
-			Summary: "Start a job", Description: "Begins to send the rows of a ready job. A job that runs or is done is left as it is; one that stands still is tried again. A paused one is a conflict: resume it.",
+			OperationID: verb + "Job", Method: http.MethodPost, Path: "/v1/jobs/{id}/" + verb, Tags: []string{"jobs"},
+			Summary: summary, Description: description,
 		},
-		curl:     `curl -X POST http://127.0.0.1:8080/v1/jobs/JOB/start`,
+		curl:     "curl -X POST http://127.0.0.1:8080/v1/jobs/JOB/" + verb,
 		problems: []int{http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity, http.StatusServiceUnavailable},
 		timeout:  requestTimeout,
-		register: handle((*Gateway).startJob),
+		register: handle(h),
 	}
+}
+
+func startJobRoute() route {
+	return jobChange("start", "Start a job",
+		"Begins to send the rows of a ready job. A job that runs or is done is left as it is; one that stands still is tried again. A paused one is a conflict: resume it.",
+		(*Gateway).startJob)
 }
 
 func (g *Gateway) startJob(ctx context.Context, in *jobPath) (*getJobOutput, error) {
@@ -30,16 +37,9 @@ func (g *Gateway) startJob(ctx context.Context, in *jobPath) (*getJobOutput, err
 }
 
 func pauseJobRoute() route {
-	return route{
-		Operation: huma.Operation{
-			OperationID: "pauseJob", Method: http.MethodPost, Path: "/v1/jobs/{id}/pause", Tags: []string{"jobs"},
-			Summary: "Pause a job", Description: "Nothing new is signed until the job is resumed, also after a restart; what was signed before is settled. Only a running job can be paused.",
-		},
-		curl:     `curl -X POST http://127.0.0.1:8080/v1/jobs/JOB/pause`,
-		problems: []int{http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity, http.StatusServiceUnavailable},
-		timeout:  requestTimeout,
-		register: handle((*Gateway).pauseJob),
-	}
+	return jobChange("pause", "Pause a job",
+		"Nothing new is signed until the job is resumed, also after a restart; what was signed before is settled. Only a running job can be paused.",
+		(*Gateway).pauseJob)
 }
 
 func (g *Gateway) pauseJob(ctx context.Context, in *jobPath) (*getJobOutput, error) {
@@ -47,16 +47,9 @@ func (g *Gateway) pauseJob(ctx context.Context, in *jobPath) (*getJobOutput, err
 }
 
 func resumeJobRoute() route {
-	return route{
-		Operation: huma.Operation{
-			OperationID: "resumeJob", Method: http.MethodPost, Path: "/v1/jobs/{id}/resume", Tags: []string{"jobs"},
-			Summary: "Resume a paused job", Description: "Goes on with a paused job, whoever or whatever paused it. A running job is left as it is.",
-		},
-		curl:     `curl -X POST http://127.0.0.1:8080/v1/jobs/JOB/resume`,
-		problems: []int{http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity, http.StatusServiceUnavailable},
-		timeout:  requestTimeout,
-		register: handle((*Gateway).resumeJob),
-	}
+	return jobChange("resume", "Resume a paused job",
+		"Goes on with a paused job, whoever or whatever paused it. A running job is left as it is.",
+		(*Gateway).resumeJob)
 }
 
 func (g *Gateway) resumeJob(ctx context.Context, in *jobPath) (*getJobOutput, error) {
@@ -64,16 +57,9 @@ func (g *Gateway) resumeJob(ctx context.Context, in *jobPath) (*getJobOutput, er
 }
 
 func cancelJobRoute() route {
-	return route{
-		Operation: huma.Operation{
-			OperationID: "cancelJob", Method: http.MethodPost, Path: "/v1/jobs/{id}/cancel", Tags: []string{"jobs"},
-			Summary: "Cancel a job", Description: "Nothing new is sent; what is in flight is settled, then the job is canceled. What was executed stays executed.",
-		},
-		curl:     `curl -X POST http://127.0.0.1:8080/v1/jobs/JOB/cancel`,
-		problems: []int{http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity, http.StatusServiceUnavailable},
-		timeout:  requestTimeout,
-		register: handle((*Gateway).cancelJob),
-	}
+	return jobChange("cancel", "Cancel a job",
+		"Nothing new is sent; what is in flight is settled, then the job is canceled. What was executed stays executed.",
+		(*Gateway).cancelJob)
 }
 
 func (g *Gateway) cancelJob(ctx context.Context, in *jobPath) (*getJobOutput, error) {

@@ -10,6 +10,7 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/spf13/pflag"
 
+	"github.com/bcosgate/bcosgate/batch"
 	"github.com/bcosgate/bcosgate/contracts"
 )
 
@@ -81,6 +82,19 @@ func (o calleeOptions) readABI() (json.RawMessage, error) {
 		return nil, usage("--abi %s: %s", o.abi, err)
 	}
 	return json.RawMessage(parsed.JSON()), nil
+}
+
+// put reads what is called into a spec.
+func (o calleeOptions) put(spec *batch.Spec) (err error) {
+	spec.Contract = o.contract
+	if spec.To, err = o.address(); err != nil {
+		return err
+	}
+	if spec.ABI, err = o.readABI(); err != nil {
+		return err
+	}
+	spec.Function, err = o.signature(spec.ABI)
+	return err
 }
 
 // signature checks --fn where that can be done here, before anybody is asked,

@@ -96,17 +96,11 @@ func (a *app) callRows(ctx context.Context, o callOptions, args []string) (err e
 	if err := o.checkRows(args); err != nil {
 		return err
 	}
-	spec := batch.Spec{Kind: batch.KindCall, Name: o.rows.name, Contract: o.callee.contract, Rate: o.rows.rate, InFlight: o.rows.inFlight, SameBlock: o.rows.sameBlock}
+	spec := batch.Spec{Kind: batch.KindCall, Name: o.rows.name, Rate: o.rows.rate, InFlight: o.rows.inFlight, SameBlock: o.rows.sameBlock}
 	if spec.Block, err = o.rows.pin(); err != nil {
 		return err
 	}
-	if spec.To, err = o.callee.address(); err != nil {
-		return err
-	}
-	if spec.ABI, err = o.callee.readABI(); err != nil {
-		return err
-	}
-	if spec.Function, err = o.callee.signature(spec.ABI); err != nil {
+	if err := o.callee.put(&spec); err != nil {
 		return err
 	}
 	in, err := openInput(o.rows.input, a.in)
@@ -129,19 +123,12 @@ func (a *app) callRows(ctx context.Context, o callOptions, args []string) (err e
 	if err != nil {
 		return a.beginFailed(ctx, a.calleeError(err, spec.Contract), runOptions{key: spec.IdempotencyKey}, job)
 	}
-	if err := a.start(ctx, s, job); err != nil {
-		return err
-	}
-	job, err = a.finish(ctx, s, job.ID)
-	if err != nil && !errors.Is(err, errStands) {
-		return err
-	}
 	files := o.rows.files
 	if files.report == "" {
 		files.report = "-"
 	}
 	files.delimiter = in.csv.Comma
-	return a.hand(ctx, s, job, err, files)
+	return a.carry(ctx, s, job, files)
 }
 
 // beginCalls goes on with a job of the same calls and rows that is not done, or makes

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -92,19 +91,13 @@ func (a *app) plan(ctx context.Context, o planOptions) (err error) {
 	if err := o.unsigned.check(a.flags); err != nil {
 		return err
 	}
-	to, err := o.callee.address()
-	if err != nil {
-		return err
-	}
-	abi, err := o.callee.readABI()
-	if err != nil {
-		return err
-	}
-	if o.callee.function, err = o.callee.signature(abi); err != nil {
+	spec := batch.Spec{Kind: batch.KindPlan, IdempotencyKey: "plan-" + uuid.NewString()}
+	if err := o.callee.put(&spec); err != nil {
 		return err
 	}
 	if o.unsigned.file != "" {
-		return a.planUnsigned(ctx, o, to, abi)
+		o.callee.function = spec.Function
+		return a.planUnsigned(ctx, o, spec.To, spec.ABI)
 	}
 	in, err := openInput(o.input, a.in)
 	if err != nil {
@@ -116,14 +109,11 @@ func (a *app) plan(ctx context.Context, o planOptions) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	target, err := s.TargetName(ctx)
-	if err != nil {
+	if spec.Target, err = s.TargetName(ctx); err != nil {
 		return err
 	}
-	job, err := a.simulate(ctx, s, batch.Spec{
-		Kind: batch.KindPlan, IdempotencyKey: "plan-" + uuid.NewString(), Target: target, Account: s.Account(),
-		Contract: o.callee.contract, To: to, Function: o.callee.function, ABI: abi,
-	}, in)
+	spec.Account = s.Account()
+	job, err := a.simulate(ctx, s, spec, in)
 	if err != nil {
 		return err
 	}
@@ -172,7 +162,6 @@ func (a *app) abandon(s service, jobID string) {
 
 // showPlan writes the report of the rows and the summary, and gives the exit code.
 func (a *app) showPlan(ctx context.Context, s jobReader, p plan.Plan, file string) error {
-	out := *a
 	if file != "" {
 		format, err := reportFormat("", file)
 		if err != nil {
@@ -182,12 +171,7 @@ func (a *app) showPlan(ctx context.Context, s jobReader, p plan.Plan, file strin
 			return err
 		}
 	}
-	if file == "-" { // the summary would get into the report
-		if out.out = a.err; a.opt.quiet {
-			out.out = io.Discard
-		}
-	}
-	if err := out.print(planView(p)); err != nil {
+	if err := a.beside(file).print(planView(p)); err != nil {
 		return err
 	}
 	for _, c := range p.Errors[:min(len(p.Errors), shownFailures)] {

@@ -54,14 +54,20 @@ func (a *app) hand(ctx context.Context, r jobReader, job batch.Job, stands error
 	if err := a.saveFailed(ctx, r, job, o); err != nil {
 		return err
 	}
-	if o.report != "-" {
-		return a.conclude(ctx, r, job, stands)
+	return a.beside(o.report).conclude(ctx, r, job, stands)
+}
+
+// beside prints where a report does not stand: a summary on the same standard output
+// would get into it.
+func (a *app) beside(reportFile string) *app {
+	if reportFile != "-" {
+		return a
 	}
-	aside := *a // the summary would get into the report
+	aside := *a
 	if aside.out = a.err; a.opt.quiet {
 		aside.out = io.Discard
 	}
-	return aside.conclude(ctx, r, job, stands)
+	return &aside
 }
 
 // saveReport writes a report, and beside a file with all rows of a job that is

@@ -102,15 +102,9 @@ func (a *app) run(ctx context.Context, o runOptions) (err error) {
 	if err := o.check(); err != nil {
 		return err
 	}
-	to, err := o.callee.address()
-	if err != nil {
-		return err
-	}
-	abi, err := o.callee.readABI()
-	if err != nil {
-		return err
-	}
-	if o.callee.function, err = o.callee.signature(abi); err != nil {
+	spec := batch.Spec{Kind: batch.KindBatch, Name: o.name, IdempotencyKey: o.key, Event: o.event, ShardBy: o.shards}
+	o.terms.put(&spec)
+	if err := o.callee.put(&spec); err != nil {
 		return err
 	}
 	in, err := openInput(o.input, a.in)
@@ -124,15 +118,10 @@ func (a *app) run(ctx context.Context, o runOptions) (err error) {
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 
-	target, err := s.TargetName(ctx)
-	if err != nil {
+	if spec.Target, err = s.TargetName(ctx); err != nil {
 		return err
 	}
-	spec := batch.Spec{
-		Kind: batch.KindBatch, Name: o.name, IdempotencyKey: o.key, Target: target, Account: s.Account(),
-		Contract: o.callee.contract, To: to, Function: o.callee.function, ABI: abi, Event: o.event, ShardBy: o.shards,
-	}
-	o.terms.put(&spec)
+	spec.Account = s.Account()
 	if spec.IdempotencyKey == "" {
 		if spec.IdempotencyKey, err = a.runKey(ctx, s, o, spec, in); err != nil {
 			return err
@@ -142,18 +131,23 @@ func (a *app) run(ctx context.Context, o runOptions) (err error) {
 	if err != nil {
 		return a.beginFailed(ctx, err, o, job)
 	}
-	if err := a.start(ctx, s, job); err != nil {
-		return err
-	}
-	job, err = a.finish(ctx, s, job.ID)
-	if err != nil && !errors.Is(err, errStands) {
-		return err
-	}
 	if !in.temporary {
 		o.files.beside = in.path
 	}
 	o.files.delimiter = in.csv.Comma
-	return a.hand(ctx, s, job, err, o.files)
+	return a.carry(ctx, s, job, o.files)
+}
+
+// carry starts a job, follows it to its end and writes its files.
+func (a *app) carry(ctx context.Context, s service, job batch.Job, files jobFiles) error {
+	if err := a.start(ctx, s, job); err != nil {
+		return err
+	}
+	job, err := a.finish(ctx, s, job.ID)
+	if err != nil && !errors.Is(err, errStands) {
+		return err
+	}
+	return a.hand(ctx, s, job, err, files)
 }
 
 // runKey is the idempotency key of a run that was not given one.

@@ -111,17 +111,10 @@ func (a *app) send(ctx context.Context, o sendOptions) (err error) {
 	if need := uint64(job.Rows) / blockTransactions; !job.State.Final() && need > left {
 		a.note("%d rows fill %d blocks of %d transactions, but only %d blocks may have them: the rest will expire, and can be planned again", job.Rows, need, blockTransactions, left)
 	}
-	if err := a.start(ctx, s, job); err != nil {
-		return err
-	}
-	job, err = a.finish(ctx, s, job.ID)
-	if err != nil && !errors.Is(err, errStands) {
-		return err
-	}
 	if !in.temporary {
 		o.files.beside = in.path
 	}
-	return a.hand(ctx, s, job, err, o.files)
+	return a.carry(ctx, s, job, o.files)
 }
 
 // blockTransactions is how many transactions a block has at most, on a chain whose

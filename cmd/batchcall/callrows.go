@@ -5,8 +5,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"io/fs"
-	"os"
 	"slices"
 	"strconv"
 
@@ -167,20 +165,5 @@ func (a *app) openReads(ctx context.Context) (service, error) {
 	if err != nil {
 		return nil, err
 	}
-	return a.openEngine(ctx, withoutNewAccounts(cfg))
-}
-
-// withoutNewAccounts leaves out accounts that would be made on first use.
-func withoutNewAccounts(cfg configs.Config) configs.Config {
-	missing := func(account configs.Account) bool {
-		_, err := os.Stat(account.File)
-		return account.Create && errors.Is(err, fs.ErrNotExist)
-	}
-	for _, account := range cfg.Accounts {
-		if missing(account) && cfg.Targets[0].Account == account.Name {
-			cfg.Targets[0].Account = ""
-		}
-	}
-	cfg.Accounts = slices.DeleteFunc(slices.Clone(cfg.Accounts), missing)
-	return cfg
+	return a.openEngine(ctx, withoutAccounts(cfg, func(account configs.Account) bool { return account.Create && isMissing(account) }))
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/bcosgate/bcosgate/batch"
@@ -131,4 +132,21 @@ func accountNames(cfg *configs.Config) string {
 		names[i] = account.Name
 	}
 	return strings.Join(names, ", ")
+}
+
+// withoutAccounts leaves accounts out, also as the default of the target.
+func withoutAccounts(cfg configs.Config, out func(configs.Account) bool) configs.Config {
+	for _, account := range cfg.Accounts {
+		if out(account) && cfg.Targets[0].Account == account.Name {
+			cfg.Targets[0].Account = ""
+		}
+	}
+	cfg.Accounts = slices.DeleteFunc(slices.Clone(cfg.Accounts), out)
+	return cfg
+}
+
+// isMissing reports whether the key of an account would have to be made first.
+func isMissing(account configs.Account) bool {
+	_, err := os.Stat(account.File)
+	return errors.Is(err, fs.ErrNotExist)
 }

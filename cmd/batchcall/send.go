@@ -5,16 +5,12 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/bcosgate/bcosgate/batch"
 	"github.com/bcosgate/bcosgate/batch/offline"
 	"github.com/bcosgate/bcosgate/batch/rows"
-	"github.com/bcosgate/bcosgate/configs"
 )
 
 // sendOptions are the flags of batchcall send.
@@ -143,17 +139,7 @@ func (a *app) openSender(ctx context.Context) (service, error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg.Accounts = slices.DeleteFunc(cfg.Accounts, func(account configs.Account) bool {
-		_, err := os.Stat(account.File)
-		if !errors.Is(err, fs.ErrNotExist) {
-			return false
-		}
-		if cfg.Targets[0].Account == account.Name {
-			cfg.Targets[0].Account = ""
-		}
-		return true
-	})
-	return a.openEngine(ctx, cfg)
+	return a.openEngine(ctx, withoutAccounts(cfg, isMissing))
 }
 
 // showBudget says how many blocks are left, and gives their number.

@@ -25,6 +25,7 @@ func newWork(sh shard, byLane bool) *work {
 // not go to the end.
 func (r *run) feed() bool {
 	defer r.unclaim()
+	r.keepBudget() // a crash may have come between the last failure and the pause
 	if r.e.Store.shared() {
 		return r.feedGiven()
 	}
@@ -49,6 +50,9 @@ func (r *run) feed() bool {
 		if !r.take(w) {
 			return false
 		}
+		if w.number == canaryShard && !r.canaryOver.Load() && !r.awaitCanary(w) {
+			return r.living.Err() == nil
+		}
 	}
 }
 
@@ -69,6 +73,10 @@ func (r *run) endShard(w *work) {
 	w.items.Wait()
 	if w.left.Load() {
 		return // whoever carries the shard next finds the items in the store
+	}
+	if w.number == canaryShard && !r.canaryOver.Load() && !r.endCanary() {
+		w.left.Store(true)
+		return
 	}
 	if err := r.commits.commit(write{job: r.rec.seq, shard: w.number}); err != nil {
 		w.left.Store(true)

@@ -23,8 +23,36 @@ func (e *Engine) Pause(ctx context.Context, jobID string) (Job, error) {
 }
 
 // Resume goes on with a paused job, whoever paused it, and returns at once. A running
-// job is left as it is; any other state gives ErrState.
-func (e *Engine) Resume(ctx context.Context, jobID string) (Job, error) {
+// job is left as it is; any other state gives ErrState. maxErrors is a new error budget
+// for the job; "" keeps the one that it has. A job whose budget is used up needs a
+// larger one: ErrBudget.
+func (e *Engine) Resume(ctx context.Context, jobID, maxErrors string) (Job, error) {
+	release, err := e.begin()
+	if err != nil {
+		return Job{}, err
+	}
+	defer release()
+	rec, err := jobByID(ctx, e.Store.read, jobID)
+	if err != nil {
+		return Job{}, err
+	}
+	if _, err := rec.State.after(eventResume); err != nil {
+		return rec.Job, fmt.Errorf("resume job %s: %w", jobID, err)
+	}
+	if maxErrors != "" {
+		if _, err := mostFailed(maxErrors, rec.Rows); err != nil {
+			return rec.Job, &SpecError{"maxErrors", err.Error()}
+		}
+		rec.Spec.MaxErrors = maxErrors
+	}
+	if why := overBudget(rec.Spec.MaxErrors, rec.Rows, rec.Counts); why != "" && rec.State == JobPaused {
+		return rec.Job, fmt.Errorf("resume job %s: %w: %s", jobID, ErrBudget, why)
+	}
+	if maxErrors != "" {
+		if err := e.setSpec(rec.ID, rec.seq, rec.Spec); err != nil {
+			return rec.Job, fmt.Errorf("resume job %s: %w", jobID, err)
+		}
+	}
 	return e.move(ctx, jobID, "resume", eventResume)
 }
 

@@ -246,9 +246,8 @@ func (e *Engine) begin() (release func(), err error) {
 // in state loading. With an idempotency key that the store knows it returns the
 // job of that key with created false; ErrConflict when that job's spec differs,
 // or when it was made for a chain that has been rebuilt under the target's name.
-// Rate, InFlight, Priority, Deadline and MaxWait say how, not what: when only they
-// differ, the job takes the new ones, at once if it is running. Another ShardBy changes
-// nothing.
+// What says how and not what may differ (see Spec): the job takes the new values, at
+// once if it is running. Another ShardBy changes nothing, nor does a missing Canary.
 // A spec that cannot work gives a *SpecError, a chain that cannot be asked a
 // *chain.Error.
 func (e *Engine) Create(ctx context.Context, spec Spec) (job Job, created bool, err error) {
@@ -298,6 +297,9 @@ func (e *Engine) Create(ctx context.Context, spec Spec) (job Job, created bool, 
 // again answers a request whose idempotency key the store knows.
 func (e *Engine) again(ctx context.Context, old record, spec Spec, t *target) (Job, bool, error) {
 	spec.ShardBy = old.Spec.ShardBy // the rows are cut once
+	if spec.Canary == 0 {
+		spec.Canary = old.Spec.Canary
+	}
 	if !sameSpec(old.Spec.withTermsOf(spec), spec) {
 		return Job{}, false, fmt.Errorf("the idempotency key %q belongs to job %s, whose spec is another: %w", spec.IdempotencyKey, old.ID, ErrConflict)
 	}
@@ -311,23 +313,31 @@ func (e *Engine) again(ctx context.Context, old record, spec Spec, t *target) (J
 	if sameSpec(old.Spec, spec) || old.State.Final() {
 		return old.Job, false, nil
 	}
-	if err := e.Store.setSpec(old.seq, spec); err != nil {
+	if err := e.setSpec(old.ID, old.seq, spec); err != nil {
 		return Job{}, false, fmt.Errorf("change the limits of job %s: %w", old.ID, err)
 	}
 	old.Spec = spec
+	return old.Job, false, nil
+}
+
+// setSpec gives a job other limits, at once if it is running.
+func (e *Engine) setSpec(jobID string, seq int64, spec Spec) error {
+	if err := e.Store.setSpec(seq, spec); err != nil {
+		return err
+	}
 	e.mu.Lock()
-	if r := e.runs[old.ID]; r != nil {
+	defer e.mu.Unlock()
+	if r := e.runs[jobID]; r != nil {
 		r.bound(spec)
 		r.expiry.set(spec)
 	}
-	e.mu.Unlock()
-	return old.Job, false, nil
+	return nil
 }
 
 // withTermsOf is s with what says how a job is sent, and not what, as other has it.
 func (s Spec) withTermsOf(other Spec) Spec {
 	s.Rate, s.InFlight, s.Priority = other.Rate, other.InFlight, other.Priority
-	s.Deadline, s.MaxWait = other.Deadline, other.MaxWait
+	s.Deadline, s.MaxWait, s.MaxErrors = other.Deadline, other.MaxWait, other.MaxErrors
 	return s
 }
 
@@ -355,8 +365,8 @@ func (e *Engine) Wait(ctx context.Context, jobID string) (Job, error) {
 		r, stopped := e.runs[jobID], e.phase == phaseNew && !e.lost.Load()
 		e.mu.Unlock()
 		if e.Store.shared() {
-			if err := e.standsStill(ctx, job); err != nil {
-				return job, err
+			if now, err := e.standsStill(ctx, job); err != nil {
+				return now, err
 			}
 		} else if r != nil {
 			if reason := r.haltReason(); reason != "" && r.hasEnded() {

@@ -14,6 +14,7 @@ var (
 	ErrConflict    = errors.New("conflict")                                 // the idempotency key or the rows of this job belong to another request
 	ErrState       = errors.New("not possible in this state")               // the job is not in a state in which this can be done
 	ErrNotStarted  = errors.New("engine is not started")                    // before Start, or after Stop
+	ErrBudget      = errors.New("error budget is used up")                  // more rows failed than the job's MaxErrors allows: resume with a larger one
 	ErrHalted      = errors.New("job cannot go on")                         // the job is running but stands still until its Reason is mended
 	ErrPaused      = errors.New("job is paused")                            // nothing more is sent until it is resumed
 	ErrNotDeployed = errors.New("no such contract was deployed from here")  // neither a built-in nor a deployment of this store gives an address

@@ -145,7 +145,7 @@ func TestTheClockOfMaxWaitStands(t *testing.T) {
 			require.NoError(t, err)
 			time.Sleep(10 * time.Hour)
 			require.Equal(t, Counts{Queued: 5}, b.counts(id))
-			_, err = b.engine.Resume(t.Context(), id)
+			_, err = b.engine.Resume(t.Context(), id, "")
 			require.NoError(t, err)
 		},
 		"no engine": func(_ *testing.T, b *bench, _ string) {

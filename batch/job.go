@@ -99,6 +99,8 @@ type Spec struct {
 	ShardBy        string          `json:"shardBy,omitempty"`        // range(500), key(COLUMN) or time(COLUMN,1h); "" is range(250)
 	Deadline       Duration        `json:"deadline,omitempty"`       // rows that were not sent so long after the start of the job expire; 0 is never
 	MaxWait        Duration        `json:"maxWait,omitempty"`        // rows expire when nothing of the job can be sent for so long; 0 is DefaultMaxWait
+	MaxErrors      string          `json:"maxErrors,omitempty"`      // most rows that may be reverted or rejected, "100" or "1%" of all; more pause the job. "" is no bound
+	Canary         int             `json:"canary,omitempty"`         // this many rows are settled before any other is sent; when one is not confirmed the job is paused. 0 is none
 }
 
 // RowFault is one thing that is wrong with one row.

@@ -199,10 +199,10 @@ func (r *run) lease() lease {
 }
 
 // bound changes the limits that the job has of its own: at once where nobody shares
-// them, else with the next renewal of the leases.
+// them, else with the next renewal of the leases. Its error budget changes at once.
 func (r *run) bound(spec Spec) {
 	r.mu.Lock()
-	r.bounds = Limits{Rate: spec.Rate, InFlight: spec.InFlight}
+	r.bounds, r.maxErrors = Limits{Rate: spec.Rate, InFlight: spec.InFlight}, spec.MaxErrors
 	r.mu.Unlock()
 	r.limits.setPriority(spec.priority())
 	if !r.e.Store.shared() || spec.Rate == 0 && spec.InFlight == 0 {

@@ -3,8 +3,8 @@ package batch
 import "fmt"
 
 // This file is the whole rule of which state of a job may follow which. It does
-// no I/O; Store.moveJob asks it inside of the transaction that changes the job,
-// and nothing else changes a state.
+// no I/O; Store.moveJob and Store.endCanary ask it inside of the transaction that
+// changes the job, and nothing else changes a state.
 
 // jobEvent is what happens to a job.
 type jobEvent string

@@ -118,7 +118,7 @@ func (e *Engine) loadRows(ctx context.Context, rec record, r rows.Reader) (loade
 	if err != nil { // it was good when the job was created: the program is another one since
 		return l, err
 	}
-	cut := newShardCutter(by)
+	cut := newShardCutter(by, rec.Spec.Canary)
 	check, f := newChecker(rec, l.columns)
 	if f != nil {
 		fault(*f)

@@ -51,7 +51,7 @@ func TestAPausedJobSendsNothingNewUntilItIsResumed(t *testing.T) {
 		b.waitPaused(id)
 		require.Equal(t, sends, b.chain.sends, "a restart sends nothing")
 
-		job, err = b.engine.Resume(ctx, id)
+		job, err = b.engine.Resume(ctx, id, "")
 		require.NoError(t, err)
 		require.Equal(t, JobRunning, job.State)
 		job = b.wait(id)
@@ -80,7 +80,7 @@ func TestWhatIsInFlightOfAPausedJobIsSettledByTheNextEngine(t *testing.T) {
 		job := b.waitPaused(id)
 		require.Zero(t, job.Counts.Submitted+job.Counts.Unknown)
 		require.Equal(t, before.Counts.Queued, job.Counts.Queued, "nothing new was signed")
-		_, err = b.engine.Resume(ctx, id)
+		_, err = b.engine.Resume(ctx, id, "")
 		require.NoError(t, err)
 		b.verify(b.wait(id))
 	})
@@ -98,7 +98,7 @@ func TestAJobIsResumedWhileItIsStillBeingPaused(t *testing.T) {
 			require.ErrorIs(t, err, ErrState) // done
 			break
 		}
-		_, err := b.engine.Resume(ctx, id)
+		_, err := b.engine.Resume(ctx, id, "")
 		require.NoError(t, err)
 	}
 	job := b.wait(id)
@@ -122,13 +122,13 @@ func TestPauseResumeAndCancelFromEverywhere(t *testing.T) {
 				case 3:
 					_ = b.engine.Run(ctx, id)
 				default:
-					_, _ = b.engine.Resume(ctx, id)
+					_, _ = b.engine.Resume(ctx, id, "")
 				}
 			}
 		})
 	}
 	all.Wait()
-	if job, err := b.engine.Resume(ctx, id); err != nil {
+	if job, err := b.engine.Resume(ctx, id, ""); err != nil {
 		require.True(t, job.State.Final(), "%s: %v", job.State, err)
 	}
 	job := b.wait(id)
@@ -157,7 +157,7 @@ func TestAPausedJobIsCanceled(t *testing.T) {
 			require.Equal(t, JobCanceled, job.State)
 			require.EqualValues(t, 3000, job.Counts.Confirmed+job.Counts.Canceled)
 			b.verify(job)
-			_, err = b.engine.Resume(ctx, id)
+			_, err = b.engine.Resume(ctx, id, "")
 			require.ErrorIs(t, err, ErrState)
 		})
 	}
@@ -182,7 +182,7 @@ func TestAPausedJobSignsNothingAgain(t *testing.T) {
 		require.Len(t, it.History, 1)
 	}
 	b.chain.with(func(c *fakeChain) { c.fault = nil })
-	_, err = b.engine.Resume(ctx, id)
+	_, err = b.engine.Resume(ctx, id, "")
 	require.NoError(t, err)
 	job = b.wait(id)
 	require.Equal(t, Counts{Confirmed: 10}, job.Counts)
@@ -213,7 +213,7 @@ func TestARuleStopsAJob(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, job, again, "it stays who paused it first")
 		b.restart()
-		_, err = b.engine.Resume(ctx, id)
+		_, err = b.engine.Resume(ctx, id, "")
 		require.NoError(t, err)
 		job = b.wait(id)
 		require.Equal(t, Counts{Confirmed: 3000}, job.Counts)

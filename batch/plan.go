@@ -84,8 +84,18 @@ func (e *Engine) normalize(spec Spec) (_ Spec, _ *target, address common.Address
 	if spec.Priority = spec.priority(); spec.Priority.rank() < 0 {
 		return refuse("priority", "%q is not known; use %q, %q or %q", spec.Priority, PriorityLow, PriorityNormal, PriorityHigh)
 	}
-	if _, err := parseSharding(spec.ShardBy); err != nil {
+	cut, err := parseSharding(spec.ShardBy)
+	if err != nil {
 		return refuse("shardBy", "%v", err)
+	}
+	if _, err := mostFailed(spec.MaxErrors, 0); err != nil {
+		return refuse("maxErrors", "%v", err)
+	}
+	switch {
+	case spec.Canary < 0:
+		return refuse("canary", "is negative; 0 is none")
+	case spec.Canary > 0 && cut.byLane():
+		return refuse("canary", "is the first rows of the input, which are not together in shards by key or time: leave out one of canary and shardBy, or use shardBy range(ROWS)")
 	}
 	if spec.Deadline < 0 {
 		return refuse("deadline", "is negative; 0 is none")

@@ -70,28 +70,30 @@ type run struct {
 	aside  sync.WaitGroup // what asks that, and the clock of the expiry
 	expiry *expiry
 
-	inFlight atomic.Int64
-	canceled atomic.Bool
-	paused   atomic.Bool
-	late     atomic.Pointer[expiryCause] // why rows that were never sent expire; nil while they do not
-	unread   atomic.Bool                 // the store cannot be read
-	over     bool                        // the run has ended, or will do nothing more; guarded by Engine.mu
+	inFlight   atomic.Int64
+	canceled   atomic.Bool
+	paused     atomic.Bool
+	late       atomic.Pointer[expiryCause] // why rows that were never sent expire; nil while they do not
+	unread     atomic.Bool                 // the store cannot be read
+	canaryOver atomic.Bool                 // the shards behind the canary may be begun
+	over       bool                        // the run has ended, or will do nothing more; guarded by Engine.mu
 
-	mu      sync.Mutex
-	counts  Counts
-	meter   meter
-	carried map[int64]*work // by number: shards that the run was given and has not ended
-	given   []*work         // shards that the run is to carry, where several processes share the job
-	more    broadcast       // there is one, or none will come
-	final   bool            // the job is final
-	closed  bool            // nothing more is taken
-	silent  time.Time       // since when the chain does not say which one it is; zero when it does
-	gaveUp  bool            // because others may reach the target
-	waiting string          // why the run does nothing at all, for the moment
-	halted  string          // why it cannot go on
-	blocks  blockPace       // of signed rows
-	bounds  Limits          // the job's own, for all processes together; 0 is none
-	stopped *stopping       // the rule that paused the job, when it was one
+	mu        sync.Mutex
+	counts    Counts
+	meter     meter
+	carried   map[int64]*work // by number: shards that the run was given and has not ended
+	given     []*work         // shards that the run is to carry, where several processes share the job
+	more      broadcast       // there is one, or none will come
+	final     bool            // the job is final
+	closed    bool            // nothing more is taken
+	silent    time.Time       // since when the chain does not say which one it is; zero when it does
+	gaveUp    bool            // because others may reach the target
+	waiting   string          // why the run does nothing at all, for the moment
+	halted    string          // why it cannot go on
+	blocks    blockPace       // of signed rows
+	bounds    Limits          // the job's own, for all processes together; 0 is none
+	stopped   *stopping       // the rule that paused the job, when it was one
+	maxErrors string          // the error budget; "" is none
 }
 
 // stopping says which rule paused a job, and why.
@@ -110,6 +112,7 @@ func newRun(e *Engine, rec record) *run {
 	r.limits.hold, r.limits.unhold = r.expiry.hold, r.expiry.release
 	r.bound(rec.Spec)
 	r.canceled.Store(rec.State == JobCanceling)
+	r.canaryOver.Store(!rec.canaryHolds())
 	r.paused.Store(rec.State == JobPaused)
 	if rec.State == JobPaused {
 		r.stopped = &stopping{rec.StoppedBy, rec.Reason}
@@ -404,36 +407,6 @@ func (r *run) pause() {
 	r.endFresh()
 }
 
-// stop pauses the job from inside of its run, because a rule wants it. The first rule
-// counts. It does not block: it may be called by the committer, as long as an item is
-// open, and by the feed.
-func (r *run) stop(by StopRule, reason string) {
-	r.mu.Lock()
-	first := r.stopped == nil && !r.paused.Load()
-	if first {
-		r.stopped = &stopping{by, reason}
-	}
-	r.mu.Unlock()
-	r.pause()
-	if first {
-		r.shards.Go(func() { r.saveStop(by, reason) })
-	}
-}
-
-func (r *run) saveStop(by StopRule, reason string) {
-	move := jobMove{event: eventPause, at: time.Now(), by: by, reason: reason}
-	err := patiently(r.e.hard, func() error {
-		_, _, err := r.e.Store.moveJob(r.rec.seq, move)
-		return err
-	})
-	if err != nil && !errors.Is(err, ErrState) { // it is being canceled
-		r.halt("the job was to be paused (" + reason + "), which cannot be saved: " + err.Error())
-		return
-	}
-	r.log.Warn("job is paused", "by", by, "reason", reason)
-	r.e.changed.broadcast()
-}
-
 // yield ends the run soon, without a reason: the next one goes on from what is in the
 // store. What is being sent is answered first.
 func (r *run) yield() { r.endLiving() }
@@ -480,6 +453,9 @@ func (r *run) settled(w *work, from, to ItemState) {
 	r.meter.add(now, 1)
 	r.expiry.move(now)
 	r.mu.Unlock()
+	if to != ItemConfirmed {
+		r.keepBudget()
+	}
 	<-r.slots
 	w.items.Done()
 }

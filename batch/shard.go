@@ -75,11 +75,14 @@ func parseSharding(text string) (sharding, error) {
 // shardCutter decides the lane of each row while a job is loaded, and cuts the job in
 // the end.
 type shardCutter struct {
-	by    sharding
-	lanes map[int64]int64 // rows in each
+	by     sharding
+	canary int64           // rows of the first shard, where shards are ranges of rows; 0 is as many as of the others
+	lanes  map[int64]int64 // rows in each
 }
 
-func newShardCutter(by sharding) *shardCutter { return &shardCutter{by: by, lanes: map[int64]int64{}} }
+func newShardCutter(by sharding, canary int) *shardCutter {
+	return &shardCutter{by: by, canary: int64(canary), lanes: map[int64]int64{}}
+}
 
 // lane is the lane of a row, nil where shards are ranges of rows. The fault has no
 // row and line.
@@ -174,7 +177,12 @@ func (c *shardCutter) cut(rowCount int64) []shard {
 	var list []shard
 	add := func(low, high int64) { list = append(list, shard{number: int64(len(list) + 1), low: low, high: high}) }
 	if !c.by.byLane() {
-		for low := int64(1); low <= rowCount; low += c.by.rows {
+		low := int64(1)
+		if c.canary > 0 && c.canary < rowCount {
+			add(low, c.canary)
+			low = c.canary + 1
+		}
+		for ; low <= rowCount; low += c.by.rows {
 			add(low, min(low+c.by.rows-1, rowCount))
 		}
 		return list

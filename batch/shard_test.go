@@ -43,8 +43,11 @@ func TestEveryRowIsInOneShard(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(1, 2))
 	for _, n := range []int64{1, 249, 250, 251, 3000} {
-		for _, by := range []sharding{{rows: 250}, {rows: 1}, {rows: 7}, {column: "k"}, {column: "k", width: time.Hour}} {
-			c := newShardCutter(by)
+		for canary, by := range []sharding{{rows: 250}, {rows: 1}, {rows: 250}, {rows: 7}, {column: "k"}, {column: "k", width: time.Hour}} {
+			if by.byLane() {
+				canary = 0
+			}
+			c := newShardCutter(by, canary)
 			places := map[int64]int64{} // lanes, or rows, with how many rows
 			for row := int64(1); row <= n; row++ {
 				lane, fault := c.lane(cell("k", fmt.Sprint(random.Int64N(500)*1000)))
@@ -76,7 +79,7 @@ func TestEveryRowIsInOneShard(t *testing.T) {
 func TestLanes(t *testing.T) {
 	t.Parallel()
 	require.Equal(t, laneOfKey("17"), laneOfKey(json.Number("17")), "the same key in CSV and in NDJSON")
-	c := newShardCutter(sharding{column: "at", width: time.Hour})
+	c := newShardCutter(sharding{column: "at", width: time.Hour}, 0)
 	hour := func(value any) int64 {
 		lane, fault := c.lane(cell("at", value))
 		require.Nil(t, fault, "%v", value)
@@ -90,7 +93,7 @@ func TestLanes(t *testing.T) {
 	require.Contains(t, fault.Reason, `"yesterday" is no time`)
 	_, fault = c.lane(cell("when", "2026-01-02"))
 	require.Contains(t, fault.Reason, "is missing")
-	narrow := newShardCutter(sharding{column: "at", width: time.Millisecond})
+	narrow := newShardCutter(sharding{column: "at", width: time.Millisecond}, 0)
 	for ms := range mostBuckets {
 		_, fault := narrow.lane(cell("at", fmt.Sprint(int64(leastMillis+ms))))
 		require.Nil(t, fault)

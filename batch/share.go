@@ -262,7 +262,12 @@ func (e *Engine) told(ctx context.Context, jobID string) {
 	if r == nil || r.hasEnded() {
 		return
 	}
-	_ = e.follow(ctx, jobID) // it is tried again with the next beat
+	if e.follow(ctx, jobID) != nil { // it is tried again with the next beat
+		return
+	}
+	if why := r.usedUp(); why != "" && r.stopBy(StopMaxErrors, why) { // with what failed elsewhere
+		r.saveStop(ctx, StopMaxErrors, why)
+	}
 }
 
 // recoverShared is recover for a store that others may be working with.
@@ -461,25 +466,25 @@ func (e *Engine) giveBack(r *run, w *work) tickets.Verdict {
 }
 
 // standsStill gives ErrHalted or ErrPaused when nobody carries anything of the job, as
-// far as anybody knows, and nobody will.
-func (e *Engine) standsStill(ctx context.Context, job Job) error {
+// far as anybody knows, and nobody will; with the job as it is then.
+func (e *Engine) standsStill(ctx context.Context, job Job) (Job, error) {
 	if job.Reason == "" && job.State != JobPaused {
-		return nil
+		return job, nil
 	}
 	rec, err := jobByID(ctx, e.Store.read, job.ID)
 	if err != nil {
-		return ignoreTransient(err)
+		return job, ignoreTransient(err)
 	}
 	carried, err := e.Store.carried(ctx, rec.seq)
 	switch {
 	case err != nil || carried:
-		return ignoreTransient(err)
+		return job, ignoreTransient(err)
 	case rec.State == JobPaused && rec.Counts.Submitted+rec.Counts.Unknown == 0:
-		return fmt.Errorf("job %s: %w", job.ID, ErrPaused)
+		return rec.Job, fmt.Errorf("job %s: %w", job.ID, ErrPaused)
 	case rec.State != JobPaused && rec.Reason != "":
-		return fmt.Errorf("job %s: %w: %s", job.ID, ErrHalted, rec.Reason)
+		return rec.Job, fmt.Errorf("job %s: %w: %s", job.ID, ErrHalted, rec.Reason)
 	}
-	return nil
+	return job, nil
 }
 
 func ignoreTransient(err error) error {

@@ -143,7 +143,7 @@ func TestWhatIsDoneToAJobReachesAllEngines(t *testing.T) {
 	var sends int
 	f[0].chain.with(func(c *fakeChain) { sends = c.sends })
 	require.Zero(t, job.Counts.Submitted+job.Counts.Unknown)
-	_, err = f[0].engine.Resume(ctx, job.ID)
+	_, err = f[0].engine.Resume(ctx, job.ID, "")
 	require.NoError(t, err)
 	f[1].settles(job.ID, func(p Progress) bool { return p.Counts.Confirmed > job.Counts.Confirmed })
 	f[0].chain.with(func(c *fakeChain) { require.Greater(t, c.sends, sends) })

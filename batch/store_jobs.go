@@ -15,16 +15,17 @@ import (
 // record is a job with what only the engine needs to know.
 type record struct {
 	Job
-	seq       int64
-	registers string      // name of the contract that a deployment makes, or ""
-	abi       string      // JSON, or ""
-	nonceRef  string      // what the items' nonces are derived from
-	genesis   common.Hash // of the chain that the job belongs to
+	seq        int64
+	registers  string      // name of the contract that a deployment makes, or ""
+	abi        string      // JSON, or ""
+	nonceRef   string      // what the items' nonces are derived from
+	genesis    common.Hash // of the chain that the job belongs to
+	canaryOver bool        // see canaryHolds
 }
 
 const jobColumns = `seq, id, spec, abi, state, reason, stopped_by, registers, address, signer, nonce_ref, genesis, row_count, columns,
 	input_sha256, faults, fault_count, submitted, unknown, confirmed, reverted, rejected, expired, canceled,
-	created, started, finished, block, first_block, last_block`
+	created, started, finished, block, first_block, last_block, canary_over`
 
 type scanner interface{ Scan(dest ...any) error }
 
@@ -42,7 +43,7 @@ func scanJob(row scanner) (record, error) {
 	)
 	err := row.Scan(&r.seq, &r.ID, &spec, &r.abi, &r.State, &r.Reason, &r.StoppedBy, &registers, &address, &signer, &r.nonceRef, &genesis,
 		&r.Rows, &columns, &sha, &faults, &r.FaultCount, &c.Submitted, &c.Unknown, &c.Confirmed, &c.Reverted, &c.Rejected,
-		&c.Expired, &c.Canceled, &created, &started, &finished, &block, &low, &high)
+		&c.Expired, &c.Canceled, &created, &started, &finished, &block, &low, &high, &r.canaryOver)
 	if err != nil {
 		return record{}, err
 	}
@@ -265,7 +266,7 @@ func (s *Store) moveJob(seq int64, m jobMove) (from, to JobState, err error) {
 		query, args := "UPDATE jobs SET state = ?, reason = ?, stopped_by = ?", []any{string(to), m.reason, string(m.by)}
 		switch {
 		case to == JobRunning:
-			query += ", started = coalesce(started, ?)"
+			query += ", started = coalesce(started, ?), canary_over = canary_over OR stopped_by = 'canary'"
 			args = append(args, m.at.UnixMilli())
 		case to.Final():
 			query += ", finished = ?"

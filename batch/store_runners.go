@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -190,13 +191,18 @@ func (s *Store) skipUnsent(ctx context.Context, c *sql.Conn, seq int64, at time.
 const sendable = "(state IN ('running', 'canceling') OR state = 'paused' AND submitted + unknown > 0)"
 
 // handOut makes tickets for the shards of a job that have neither one nor an owner,
-// if there is something to do. It is called inside of tx.
+// if there is something to do; while the canary holds, only for its own. It is called
+// inside of tx.
 func (s *Store) handOut(ctx context.Context, c *sql.Conn, seq int64) error {
 	rec, err := scanJob(c.QueryRowContext(ctx, "SELECT "+jobColumns+" FROM jobs WHERE seq = ? AND "+sendable, seq))
 	if err != nil {
 		return ignoreNone(err)
 	}
-	rows, err := c.QueryContext(ctx, "UPDATE shards SET ticket = true WHERE job = ? AND state <> 'done' AND owner IS NULL AND NOT ticket RETURNING number", seq)
+	last := int64(math.MaxInt64)
+	if rec.canaryHolds() { // endCanary hands out the others, or whoever resumes the job
+		last = canaryShard
+	}
+	rows, err := c.QueryContext(ctx, "UPDATE shards SET ticket = true WHERE job = ? AND number <= ? AND state <> 'done' AND owner IS NULL AND NOT ticket RETURNING number", seq, last)
 	if err != nil {
 		return err
 	}

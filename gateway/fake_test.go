@@ -35,13 +35,14 @@ type fakeEngine struct {
 	items  map[string][]batch.Item
 	hashes map[string][32]byte
 
-	fail     map[string]error // by method
-	hold     chan struct{}    // while not nil, running jobs settle only when it is closed
-	loading  chan int64       // told of every row that is read, where not nil
-	report   func(w io.Writer) error
-	reported report.Options // of the last report
-	stats    []batch.TargetStats
-	specs    []batch.Spec // all that Create was given
+	fail      map[string]error // by method
+	hold      chan struct{}    // while not nil, running jobs settle only when it is closed
+	loading   chan int64       // told of every row that is read, where not nil
+	report    func(w io.Writer) error
+	reported  report.Options // of the last report
+	stats     []batch.TargetStats
+	specs     []batch.Spec // all that Create was given
+	maxErrors string       // that Resume was given last
 }
 
 func newFakeEngine() *fakeEngine {
@@ -179,7 +180,10 @@ func (e *fakeEngine) Pause(_ context.Context, id string) (batch.Job, error) {
 	return e.move(id, batch.JobRunning, batch.JobPaused)
 }
 
-func (e *fakeEngine) Resume(_ context.Context, id string) (batch.Job, error) {
+func (e *fakeEngine) Resume(_ context.Context, id, maxErrors string) (batch.Job, error) {
+	e.mu.Lock()
+	e.maxErrors = maxErrors
+	e.mu.Unlock()
 	return e.move(id, batch.JobPaused, batch.JobRunning)
 }
 

@@ -64,6 +64,8 @@ func TestJobThatDoesNotStartByItself(t *testing.T) {
 	require.Equal(t, "running", r.do("POST", "/v1/jobs/job1/start", "").json(t)["state"])
 	require.Equal(t, "paused", r.do("POST", "/v1/jobs/job1/pause", "").json(t)["state"])
 	require.Equal(t, "running", r.do("POST", "/v1/jobs/job1/resume", "").json(t)["state"])
+	require.Equal(t, "running", r.do("POST", "/v1/jobs/job1/resume", `{"maxErrors":"5%"}`).json(t)["state"])
+	require.Equal(t, "5%", r.engine.maxErrors)
 	require.Equal(t, "canceled", r.do("POST", "/v1/jobs/job1/cancel", "").json(t)["state"])
 }
 

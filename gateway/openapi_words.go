@@ -53,6 +53,8 @@ func words() map[string]string {
 		"Spec.shardBy":        "How the rows were cut into shards, each of which one gateway carries at a time; left out: range(250)",
 		"Spec.deadline":       "Rows that were not sent so long after the start of the job expire; left out: none",
 		"Spec.maxWait":        "Rows that were not sent expire when nothing of the job can be sent for so long; left out: 30m",
+		"Spec.maxErrors":      "How many rows may fail, as a number or as a share of all rows",
+		"Spec.canary":         "This many rows are sent and settled before all others",
 		"Spec.signed":         "The rows are transactions that were signed elsewhere; left out where the gateway signs",
 
 		"SignedSpec.plan":       "Names what was planned and signed, as the first line of the file does",

@@ -19,7 +19,7 @@ type (
 		Load(ctx context.Context, jobID string, r rows.Reader) (batch.Job, error)
 		Run(ctx context.Context, jobID string) error
 		Pause(ctx context.Context, jobID string) (batch.Job, error)
-		Resume(ctx context.Context, jobID string) (batch.Job, error)
+		Resume(ctx context.Context, jobID, maxErrors string) (batch.Job, error)
 		Cancel(ctx context.Context, jobID string) (batch.Job, error)
 		Wait(ctx context.Context, jobID string) (batch.Job, error)
 	}

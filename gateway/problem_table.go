@@ -71,6 +71,8 @@ func sentinelProblem(err error) *Problem {
 		return newProblem(http.StatusTooManyRequests, "too_many_requests", "too many jobs wait to be reconciled: ask again later").later(reconcilePause)
 	case errors.Is(err, batch.ErrConflict):
 		return newProblem(http.StatusConflict, "conflict", "the idempotency key or the rows of this job belong to another request: use a new key, or send the same again")
+	case errors.Is(err, batch.ErrBudget):
+		return newProblem(http.StatusConflict, "budget_used", "more rows have failed than the error budget of the job allows: resume it with a larger maxErrors").because(err)
 	case errors.Is(err, batch.ErrState):
 		return newProblem(http.StatusConflict, "wrong_state", "the job is not in a state in which this can be done: see GET /v1/jobs/{id}").because(err)
 	case errors.Is(err, batch.ErrNotDeployed):

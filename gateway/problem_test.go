@@ -99,6 +99,7 @@ func TestErrorsOfTheEngineOnTheWire(t *testing.T) {
 	}{
 		"not found":    {batch.ErrNotFound, 404, "job_not_found"},
 		"conflict":     {batch.ErrConflict, 409, "conflict"},
+		"budget":       {batch.ErrBudget, 409, "budget_used"},
 		"state":        {batch.ErrState, 409, "wrong_state"},
 		"not started":  {batch.ErrNotStarted, 503, "stopping"},
 		"not deployed": {batch.ErrNotDeployed, 422, "invalid_request"},

@@ -47,13 +47,36 @@ func (g *Gateway) pauseJob(ctx context.Context, in *jobPath) (*getJobOutput, err
 }
 
 func resumeJobRoute() route {
-	return jobChange("resume", "Resume a paused job",
-		"Goes on with a paused job, whoever or whatever paused it. A running job is left as it is.",
-		(*Gateway).resumeJob)
+	return route{
+		Operation: huma.Operation{
+			OperationID: "resumeJob", Method: http.MethodPost, Path: "/v1/jobs/{id}/resume", Tags: []string{"jobs"},
+			Summary: "Resume a paused job", Description: "Goes on with a paused job, whoever or whatever paused it. A running job is left as it is. A job whose error budget is used up needs a larger one (409 without it).",
+		},
+		curl:     `curl -X POST http://127.0.0.1:8080/v1/jobs/JOB/resume`,
+		problems: problemsOfBody(http.StatusNotFound, http.StatusConflict),
+		timeout:  requestTimeout,
+		register: handle((*Gateway).resumeJob),
+	}
 }
 
-func (g *Gateway) resumeJob(ctx context.Context, in *jobPath) (*getJobOutput, error) {
-	return g.changed(ctx, in.ID, g.cfg.Engine.Resume)
+// ResumeJob says how a paused job goes on.
+type ResumeJob struct {
+	MaxErrors string `json:"maxErrors,omitempty" maxLength:"20" doc:"A new error budget for the job; left out: the one that it has" example:"5%"`
+}
+
+type resumeJobInput struct {
+	ID   string `path:"id" maxLength:"64" doc:"ID of the job"`
+	Body *ResumeJob
+}
+
+func (g *Gateway) resumeJob(ctx context.Context, in *resumeJobInput) (*getJobOutput, error) {
+	maxErrors := ""
+	if in.Body != nil {
+		maxErrors = in.Body.MaxErrors
+	}
+	return g.changed(ctx, in.ID, func(ctx context.Context, id string) (batch.Job, error) {
+		return g.cfg.Engine.Resume(ctx, id, maxErrors)
+	})
 }
 
 func cancelJobRoute() route {

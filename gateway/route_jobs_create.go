@@ -30,6 +30,8 @@ type NewJob struct {
 	ShardBy        string            `json:"shardBy,omitempty" doc:"How the rows are cut into shards, each of which one gateway carries at a time: range(ROWS), key(COLUMN) or time(COLUMN,WIDTH), as in time(at,1h), the oldest first; left out: range(250)"`
 	Deadline       string            `json:"deadline,omitempty" maxLength:"30" doc:"Rows that were not sent so long after the start of the job expire; left out: none" example:"2h"`
 	MaxWait        string            `json:"maxWait,omitempty" maxLength:"30" doc:"Rows that were not sent expire when nothing of the job can be sent for so long; left out: 30m" example:"30m"`
+	MaxErrors      string            `json:"maxErrors,omitempty" maxLength:"20" doc:"Error budget: how many rows may fail, as a number or as a share of all rows; when more have failed nothing new is sent and the job is paused. Left out: no bound" example:"1%"`
+	Canary         int               `json:"canary,omitempty" minimum:"0" doc:"This many rows, the first ones, are sent and settled before all others; when one of them fails the job is paused" example:"10"`
 	Name           string            `json:"name,omitempty" maxLength:"200" doc:"Free text for people"`
 	IdempotencyKey string            `json:"idempotencyKey,omitempty" maxLength:"200" doc:"The same key gives the same job, so that a request may be repeated; the header Idempotency-Key says the same"`
 	Signed         *batch.SignedSpec `json:"signed,omitempty" doc:"The rows are transactions that were signed elsewhere, in a file of batchcall sign, which is streamed with PUT /v1/jobs/{id}/rows as application/x-ndjson; account and rows are left out then"`
@@ -62,7 +64,7 @@ func createJobRoute() route {
 			Description: "Makes a job for one function of one contract: of transactions, or of calls that read or simulate. With rows they are checked and stored, and sending begins; " +
 				"one fault refuses all of them and nothing is sent. Without rows the job waits for PUT /v1/jobs/{id}/rows. " +
 				"A request with an idempotency key may be repeated: the answer is 200 with the job that is there already. " +
-				"With another rate, inFlight or priority the job takes the new ones.",
+				"With another rate, inFlight, priority, deadline, maxWait or maxErrors the job takes the new ones.",
 			Responses: map[string]*huma.Response{"200": {Description: "The job of this idempotency key was there already", Content: jsonOf("Job")}},
 		},
 		curl: `curl -X POST http://127.0.0.1:8080/v1/jobs -H 'Content-Type: application/json' \
@@ -111,6 +113,7 @@ func (g *Gateway) createJob(ctx context.Context, in *createJobInput) (*createJob
 		Name: b.Name, IdempotencyKey: key, Target: b.Target, Account: b.Account,
 		Contract: b.Contract, To: to, Function: b.Function, ABI: abi, Event: b.Event, Rate: b.Rate, InFlight: b.InFlight, Signed: b.Signed,
 		Priority: batch.Priority(b.Priority), ShardBy: b.ShardBy, Deadline: deadline, MaxWait: maxWait,
+		MaxErrors: b.MaxErrors, Canary: b.Canary,
 	})
 	if err != nil {
 		return nil, err

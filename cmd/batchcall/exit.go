@@ -29,7 +29,7 @@ const exitHelp = `Exit codes:
   0    everything succeeded
   1    usage: bad flags, bad input, or something else that has to be mended first
   2    some rows (or the call, or the deployment) were reverted, rejected, canceled, or expired
-  3    stopped by the error budget (no command sets one yet)
+  3    stopped by the error budget or the canary
   4    rows are left whose outcome is not known
   5    no node, or no gateway, can be reached; with reconcile: fewer nodes than wanted
   6    reconcile found a difference, or a report is not the one that was written (verify-report)

@@ -89,8 +89,8 @@ func pausedBecause(reason string) error {
 }
 
 // start begins to send the rows of jobs that are not final, and goes on with those
-// that are paused.
-func (a *app) start(ctx context.Context, s service, jobs ...batch.Job) error {
+// that are paused, with another error budget when there is one.
+func (a *app) start(ctx context.Context, s service, maxErrors string, jobs ...batch.Job) error {
 	var started []string
 	for _, job := range jobs {
 		if job.State.Final() {
@@ -99,7 +99,7 @@ func (a *app) start(ctx context.Context, s service, jobs ...batch.Job) error {
 		started = append(started, job.ID)
 		var err error
 		if job.State == batch.JobPaused {
-			_, err = s.Resume(ctx, job.ID)
+			_, err = s.Resume(ctx, job.ID, maxErrors)
 		} else {
 			err = s.Run(ctx, job.ID)
 		}
@@ -109,10 +109,18 @@ func (a *app) start(ctx context.Context, s service, jobs ...batch.Job) error {
 		case ctx.Err() != nil:
 			return a.interrupted(s, started...)
 		case err != nil:
-			return err
+			return a.startFailed(job, err)
 		}
 	}
 	return nil
+}
+
+// startFailed says more of a job that cannot go on as it is.
+func (a *app) startFailed(job batch.Job, err error) error {
+	if job.StoppedBy != batch.StopMaxErrors || !errors.Is(err, batch.ErrBudget) && !isConflict(err) {
+		return err
+	}
+	return exitWith(exitBudget, "%w\ngo on with: %s", err, a.again("resume", job.ID, "--max-errors", "BUDGET"))
 }
 
 // finish follows a job that is running to its end and gives it as it is then.
@@ -176,7 +184,11 @@ func (a *app) conclude(ctx context.Context, r jobReader, job batch.Job, stands e
 	case code == exitOK:
 		return nil
 	case stands != nil:
-		return exitWith(code, "%w; go on with: %s", stands, a.again("resume", job.ID))
+		again := []string{"resume", job.ID}
+		if job.StoppedBy == batch.StopMaxErrors {
+			again = append(again, "--max-errors", "BUDGET")
+		}
+		return exitWith(code, "%w; go on with: %s", stands, a.again(again...))
 	case job.State == batch.JobInvalid:
 		return exitWith(code, "job %s: its rows were refused, nothing was sent", job.ID)
 	}

@@ -111,6 +111,7 @@ func (r *remote) Create(ctx context.Context, spec batch.Spec) (batch.Job, bool, 
 		Name: spec.Name, IdempotencyKey: spec.IdempotencyKey, Target: spec.Target, Account: spec.Account,
 		Contract: spec.Contract, To: spec.To, Function: spec.Function, ABI: spec.ABI, Event: spec.Event, Rate: spec.Rate, InFlight: spec.InFlight, Signed: spec.Signed,
 		Priority: spec.Priority, ShardBy: spec.ShardBy, Deadline: spec.Deadline, MaxWait: spec.MaxWait,
+		MaxErrors: spec.MaxErrors, Canary: spec.Canary,
 	})
 }
 
@@ -150,8 +151,8 @@ func (r *remote) Pause(ctx context.Context, jobID string) (batch.Job, error) {
 	return r.PauseJob(ctx, jobID)
 }
 
-func (r *remote) Resume(ctx context.Context, jobID string) (batch.Job, error) {
-	return r.ResumeJob(ctx, jobID)
+func (r *remote) Resume(ctx context.Context, jobID, maxErrors string) (batch.Job, error) {
+	return r.ResumeJob(ctx, jobID, maxErrors)
 }
 
 func (r *remote) Cancel(ctx context.Context, jobID string) (batch.Job, error) {

@@ -12,6 +12,7 @@ import (
 
 func (a *app) resumeCommand() *cobra.Command {
 	var o jobFiles
+	var maxErrors string
 	cmd := &cobra.Command{
 		Use:   "resume [JOB] [flags]",
 		Short: "Go on with a job that was interrupted or paused, or with all that were interrupted",
@@ -24,18 +25,26 @@ Opening a store goes on with all of its jobs that were sending; JOB says which
 one is waited for. Jobs of a gateway go on by themselves; here resume starts
 those that stand still again.
 
+A job that its error budget has paused (exit code 3) needs a larger one: give it with
+--max-errors. One that its canary has paused goes on with the rest of its rows.
+
 ` + exitHelp,
 		Example: `  batchcall resume --node 127.0.0.1:20200 --certs nodes/127.0.0.1/sdk
   batchcall resume 0198c0de-6f2e-7000-8000-000000000001 --report report.csv --failed again.csv
+  batchcall resume 0198c0de-6f2e-7000-8000-000000000001 --max-errors 5%
   batchcall resume 0198c0de-6f2e-7000-8000-000000000001 --gateway http://127.0.0.1:8080`,
 		Args: usageArgs(cobra.MaximumNArgs(1)),
-		RunE: func(cmd *cobra.Command, args []string) error { return a.resume(cmd.Context(), args, o) },
+		RunE: func(cmd *cobra.Command, args []string) error { return a.resume(cmd.Context(), args, maxErrors, o) },
 	}
+	cmd.Flags().StringVar(&maxErrors, "max-errors", "", maxErrorsUsage+" (default: the one that the job has)")
 	o.addTo(cmd.Flags(), "none; the command that writes it is named")
 	return cmd
 }
 
-func (a *app) resume(ctx context.Context, args []string, o jobFiles) (err error) {
+func (a *app) resume(ctx context.Context, args []string, maxErrors string, o jobFiles) (err error) {
+	if len(args) == 0 && maxErrors != "" {
+		return usage("--max-errors goes with one JOB: each job has its own budget")
+	}
 	if len(args) == 0 && (o.report != "" || o.failed != "") {
 		return usage("--report and --failed go with one JOB: each job has its own")
 	}
@@ -59,7 +68,7 @@ func (a *app) resume(ctx context.Context, args []string, o jobFiles) (err error)
 	if len(jobs) == 0 {
 		return a.nothingToResume(ctx, s)
 	}
-	if err := a.start(ctx, s, jobs...); err != nil {
+	if err := a.start(ctx, s, maxErrors, jobs...); err != nil {
 		return err
 	}
 	var worst error

@@ -45,7 +45,12 @@ name for the row), _to (the contract of this row), _fn (the function of this row
 The same command run again finds the same job: one that was interrupted goes on,
 one that is done is only shown. Target, contract address, function, signer and
 the bytes of the file decide what is the same; --new asks for another job. With
-another --rate, --in-flight or --priority the job goes on with these.
+another --rate, --in-flight, --priority, --deadline, --max-wait or --max-errors it goes
+on with these.
+
+--canary N sends the first N rows alone; when one of them is not confirmed the job is
+paused. --max-errors pauses it when more rows were reverted or rejected. Both end with
+exit code 3, and batchcall resume goes on, with a larger --max-errors.
 
 Where several jobs have work for one target (in a gateway, or after resume), those
 of higher priority go first; about one in sixteen transactions is left to each lower
@@ -60,7 +65,7 @@ An interrupt (Ctrl-C) settles what is in flight and prints how to go on. With
 ` + exitHelp,
 		Example: `  batchcall run -f rows.csv --contract Evidence --fn 'save(bytes32,string)' \
       --node 127.0.0.1:20200 --certs nodes/127.0.0.1/sdk --report report.csv
-  batchcall run -f - --format ndjson --contract Ledger --fn transfer --rate 200 < transfers.ndjson
+  batchcall run -f - --format ndjson --contract Ledger --fn transfer --rate 200 --canary 10 --max-errors 1% < transfers.ndjson
   batchcall run -f rows.csv --to 0x31ed5233b81c79d5adddeef991f531a9bbc2ad01 \
       --fn 'save(bytes32 digest,string text)' --gateway https://gate.example:8443 --report - -q > report.csv`,
 		Args: usageArgs(cobra.NoArgs),
@@ -140,7 +145,7 @@ func (a *app) run(ctx context.Context, o runOptions) (err error) {
 
 // carry starts a job, follows it to its end and writes its files.
 func (a *app) carry(ctx context.Context, s service, job batch.Job, files jobFiles) error {
-	if err := a.start(ctx, s, job); err != nil {
+	if err := a.start(ctx, s, "", job); err != nil {
 		return err
 	}
 	job, err := a.finish(ctx, s, job.ID)
@@ -229,7 +234,7 @@ func (a *app) beginFailed(ctx context.Context, err error, o runOptions, job batc
 	}
 	if isConflict(err) {
 		if o.key == "" {
-			return exitWith(exitUsage, "the same rows were run before with another --name or --abi, or on a chain that has been rebuilt since: use the same name and ABI, or --new. Look for the job with: %s", a.again("get"))
+			return exitWith(exitUsage, "the same rows were run before with another --name, --abi or --canary, or on a chain that has been rebuilt since: use the same name and ABI, or --new. Look for the job with: %s", a.again("get"))
 		}
 		return exitWith(exitUsage, "--idempotency-key %s belongs to another request or to other rows: choose a new key, or send the same again", o.key)
 	}

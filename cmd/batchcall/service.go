@@ -46,7 +46,7 @@ type service interface {
 	Load(ctx context.Context, jobID string, in *input, loaded func(n int64)) (batch.Job, error)
 	// Run begins to send, and returns at once.
 	Run(ctx context.Context, jobID string) error
-	Resume(ctx context.Context, jobID string) (batch.Job, error)
+	Resume(ctx context.Context, jobID, maxErrors string) (batch.Job, error)
 	Cancel(ctx context.Context, jobID string) (batch.Job, error)
 	// Deploy begins a deployment and gives its job.
 	Deploy(ctx context.Context, spec batch.Spec, args json.RawMessage) (jobID string, err error)

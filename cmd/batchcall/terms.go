@@ -9,11 +9,13 @@ import (
 
 // termsOptions are the flags that say how rows are sent, and not what.
 type termsOptions struct {
-	rate     float64
-	inFlight int
-	priority string
-	deadline string
-	maxWait  string
+	rate      float64
+	inFlight  int
+	priority  string
+	deadline  string
+	maxWait   string
+	maxErrors string
+	canary    int
 }
 
 func (o *termsOptions) addTo(f *pflag.FlagSet) {
@@ -22,6 +24,8 @@ func (o *termsOptions) addTo(f *pflag.FlagSet) {
 	f.StringVar(&o.priority, "priority", "", "`level` of the job, low, normal or high: the higher ones of a target go first (default: normal)")
 	f.StringVar(&o.deadline, "deadline", "", "rows that were not sent so long after the start of the job expire, for example 2h (default: none)")
 	f.StringVar(&o.maxWait, "max-wait", "", "rows that were not sent expire when nothing of the job can be sent for so long (default: 30m)")
+	f.StringVar(&o.maxErrors, "max-errors", "", maxErrorsUsage+" (default: no bound)")
+	f.IntVar(&o.canary, "canary", 0, "send and settle this many rows before all others, and pause when one fails")
 }
 
 func (o *termsOptions) check() error {
@@ -30,6 +34,8 @@ func (o *termsOptions) check() error {
 		return usage("--rate %g: it cannot be negative", o.rate)
 	case o.inFlight < 0:
 		return usage("--in-flight %d: it cannot be negative", o.inFlight)
+	case o.canary < 0:
+		return usage("--canary %d: it cannot be negative", o.canary)
 	}
 	if _, err := durationFlag("--deadline", o.deadline); err != nil {
 		return err
@@ -43,6 +49,8 @@ func (o *termsOptions) check() error {
 	}
 	return usage("--priority %s: use low, normal or high", o.priority)
 }
+
+const maxErrorsUsage = "error `budget`: pause when more rows have failed than this number, or share of all rows (1%)"
 
 // durationFlag reads a flag with a duration; "" is 0.
 func durationFlag(name, text string) (batch.Duration, error) {
@@ -61,4 +69,5 @@ func (o *termsOptions) put(spec *batch.Spec) {
 	spec.Rate, spec.InFlight, spec.Priority = o.rate, o.inFlight, batch.Priority(o.priority)
 	spec.Deadline, _ = durationFlag("--deadline", o.deadline)
 	spec.MaxWait, _ = durationFlag("--max-wait", o.maxWait)
+	spec.MaxErrors, spec.Canary = o.maxErrors, o.canary
 }

@@ -96,7 +96,7 @@ func TestOnlySafeRequestsAreRepeated(t *testing.T) {
 		}, 3},
 		"start":    {func(ctx context.Context, c *Client) error { _, err := c.StartJob(ctx, "j"); return err }, 3},
 		"pause":    {func(ctx context.Context, c *Client) error { _, err := c.PauseJob(ctx, "j"); return err }, 3},
-		"resume":   {func(ctx context.Context, c *Client) error { _, err := c.ResumeJob(ctx, "j"); return err }, 3},
+		"resume":   {func(ctx context.Context, c *Client) error { _, err := c.ResumeJob(ctx, "j", ""); return err }, 3},
 		"cancel":   {func(ctx context.Context, c *Client) error { _, err := c.CancelJob(ctx, "j"); return err }, 3},
 		"job":      {func(ctx context.Context, c *Client) error { _, err := c.Job(ctx, "j"); return err }, 3},
 		"jobs":     {func(ctx context.Context, c *Client) error { _, err := c.Jobs(ctx, JobFilter{}); return err }, 3},

@@ -39,6 +39,8 @@ type JobRequest struct {
 	Priority       batch.Priority    `json:"priority,omitempty"`       // "" is normal
 	Block          *uint64           `json:"block,omitempty"`          // of calls and plans: read at exactly this block
 	SameBlock      bool              `json:"sameBlock,omitempty"`      // of calls and plans: read at the block at which the job begins
+	MaxErrors      string            `json:"maxErrors,omitempty"`      // most rows that may be reverted or rejected, "100" or "1%" of all; more pause the job. "" is no bound
+	Canary         int               `json:"canary,omitempty"`         // this many rows are sent and settled before all others
 	Rows           []json.RawMessage `json:"rows,omitempty"`           // objects or arrays; nil when PutRows will send them
 	Start          *bool             `json:"start,omitempty"`          // only with Rows; nil is true: begin to send when they are stored
 }
@@ -136,10 +138,15 @@ func (c *Client) PauseJob(ctx context.Context, jobID string) (batch.Job, error) 
 }
 
 // ResumeJob goes on with a paused job, and returns at once. A running job is left as
-// it is; see IsConflict for any other.
-func (c *Client) ResumeJob(ctx context.Context, jobID string) (batch.Job, error) {
+// it is; see IsConflict for any other. maxErrors is a new error budget, "" keeps the one
+// that the job has; when that is used up, it is a conflict.
+func (c *Client) ResumeJob(ctx context.Context, jobID, maxErrors string) (batch.Job, error) {
 	var job batch.Job
-	_, err := c.doJSON(ctx, request{method: http.MethodPost, path: jobPath(jobID, "resume"), repeat: true}, &job)
+	r, err := request{method: http.MethodPost, path: jobPath(jobID, "resume"), repeat: true}.withJSON(map[string]string{"maxErrors": maxErrors})
+	if err != nil {
+		return job, err
+	}
+	_, err = c.doJSON(ctx, r, &job)
 	return job, err
 }
 

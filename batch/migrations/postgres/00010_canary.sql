@@ -1,0 +1,3 @@
+-- +goose Up
+
+ALTER TABLE jobs ADD COLUMN canary_over BOOLEAN NOT NULL DEFAULT false;

@@ -2,6 +2,7 @@ package batch
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -247,7 +248,8 @@ func (e *Engine) begin() (release func(), err error) {
 // job of that key with created false; ErrConflict when that job's spec differs,
 // or when it was made for a chain that has been rebuilt under the target's name.
 // What says how and not what may differ (see Spec): the job takes the new values, at
-// once if it is running. Another ShardBy changes nothing, nor does a missing Canary.
+// once if it is running. It takes another Event, too, also when it has ended. Another
+// ShardBy changes nothing, nor does a missing Canary or Event.
 // A spec that cannot work gives a *SpecError, a chain that cannot be asked a
 // *chain.Error.
 func (e *Engine) Create(ctx context.Context, spec Spec) (job Job, created bool, err error) {
@@ -297,9 +299,8 @@ func (e *Engine) Create(ctx context.Context, spec Spec) (job Job, created bool, 
 // again answers a request whose idempotency key the store knows.
 func (e *Engine) again(ctx context.Context, old record, spec Spec, t *target) (Job, bool, error) {
 	spec.ShardBy = old.Spec.ShardBy // the rows are cut once
-	if spec.Canary == 0 {
-		spec.Canary = old.Spec.Canary
-	}
+	spec.Canary = cmp.Or(spec.Canary, old.Spec.Canary)
+	spec.Event = cmp.Or(spec.Event, old.Spec.Event) // so that no audit looks for less than it did
 	if !sameSpec(old.Spec.withTermsOf(spec), spec) {
 		return Job{}, false, fmt.Errorf("the idempotency key %q belongs to job %s, whose spec is another: %w", spec.IdempotencyKey, old.ID, ErrConflict)
 	}
@@ -310,11 +311,16 @@ func (e *Engine) again(ctx context.Context, old record, spec Spec, t *target) (J
 		return Job{}, false, fmt.Errorf("the idempotency key %q belongs to job %s, which was made for another chain: target %q has been rebuilt since (its block 0 was %s and is %s now): %w",
 			spec.IdempotencyKey, old.ID, spec.Target, old.genesis, id.Genesis, ErrConflict)
 	}
-	if sameSpec(old.Spec, spec) || old.State.Final() {
+	if old.State.Final() { // nothing is sent any more, but audits are to come
+		event := spec.Event
+		spec = old.Spec
+		spec.Event = event
+	}
+	if sameSpec(old.Spec, spec) {
 		return old.Job, false, nil
 	}
 	if err := e.setSpec(old.ID, old.seq, spec); err != nil {
-		return Job{}, false, fmt.Errorf("change the limits of job %s: %w", old.ID, err)
+		return Job{}, false, fmt.Errorf("change job %s: %w", old.ID, err)
 	}
 	old.Spec = spec
 	return old.Job, false, nil
@@ -334,10 +340,12 @@ func (e *Engine) setSpec(jobID string, seq int64, spec Spec) error {
 	return nil
 }
 
-// withTermsOf is s with what says how a job is sent, and not what, as other has it.
+// withTermsOf is s with what says how a job is sent and audited, and not what is sent,
+// as other has it.
 func (s Spec) withTermsOf(other Spec) Spec {
 	s.Rate, s.InFlight, s.Priority = other.Rate, other.InFlight, other.Priority
 	s.Deadline, s.MaxWait, s.MaxErrors = other.Deadline, other.MaxWait, other.MaxErrors
+	s.Event = other.Event
 	return s
 }
 

@@ -75,8 +75,8 @@ const (
 // Reads reports whether jobs of the kind ask the chain only, and send nothing.
 func (k JobKind) Reads() bool { return k == KindCall || k == KindPlan }
 
-// Spec is what the user asks for. Once the job is created only what says how it is
-// sent can change (see withTermsOf), by the same request with other values.
+// Spec is what the user asks for. Once the job is created only what says how it is sent
+// and audited can change (see Engine.Create), by the same request with other values.
 type Spec struct {
 	Kind           JobKind         `json:"kind"`
 	Name           string          `json:"name,omitempty"`           // free text for people

@@ -129,6 +129,50 @@ func TestTheSameKeyWithOtherLimitsChangesTheRunningJob(t *testing.T) {
 	})
 }
 
+// What an audit looks for is not what is sent: it can be said later, also when all is
+// sent, but the same request without it takes nothing back.
+func TestTheSameKeyWithAnotherEventChangesTheJob(t *testing.T) {
+	t.Parallel()
+	eachStore(t, func(t *testing.T, location string) {
+		b := newBenchAt(t, location)
+		ctx := context.Background()
+		spec := saveSpec()
+		spec.IdempotencyKey = "tonight"
+		first, _, err := b.engine.Create(ctx, spec)
+		require.NoError(t, err)
+		again := func(event string) Job {
+			spec.Event = event
+			job, created, err := b.engine.Create(ctx, spec)
+			require.NoError(t, err)
+			require.False(t, created)
+			require.Equal(t, first.ID, job.ID)
+			stored, err := b.store.Job(ctx, job.ID)
+			require.NoError(t, err)
+			require.Equal(t, stored.Spec, job.Spec)
+			return job
+		}
+		require.Equal(t, "Saved(bytes32)", again("Saved(bytes32)").Spec.Event)
+		_, err = b.engine.Load(ctx, first.ID, fromCSV(t, csvRows(3)))
+		require.NoError(t, err)
+		require.Equal(t, "Saved(bytes32)", again("").Spec.Event)
+		require.NoError(t, b.engine.Run(ctx, first.ID))
+		require.Equal(t, JobDone, b.wait(first.ID).State)
+
+		spec.Rate = 7 // the rest of what is final does not change
+		job := again("Saved(bytes32,address)")
+		require.Equal(t, "Saved(bytes32,address)", job.Spec.Event)
+		require.Zero(t, job.Spec.Rate)
+		require.Equal(t, JobDone, job.State)
+		require.Equal(t, "Saved(bytes32,address)", again("").Spec.Event)
+
+		spec.Event = "Saved(bytes99)"
+		_, _, err = b.engine.Create(ctx, spec)
+		var wrong *SpecError
+		require.ErrorAs(t, err, &wrong)
+		require.Equal(t, "event", wrong.Field)
+	})
+}
+
 func TestAJobAgainInAnotherStoreExecutesNothingTwice(t *testing.T) {
 	t.Parallel()
 	a := newBench(t)

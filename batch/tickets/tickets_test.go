@@ -100,7 +100,9 @@ func (o *office) puts(shards ...int64) {
 	for _, shard := range shards {
 		list = append(list, tickets.Ticket{Job: 1, Shard: shard})
 	}
-	o.in(func(ctx context.Context, tx pgx.Tx) error { return tickets.Put(ctx, tx, "q", tickets.PriorityNormal, list) })
+	o.in(func(ctx context.Context, tx pgx.Tx) error {
+		return tickets.Put(ctx, tx, "q", tickets.PriorityNormal, list)
+	})
 }
 
 // count is how many tickets are not completed.
@@ -268,7 +270,9 @@ func TestTicketsOfATransactionThatFailedDoNotExist(t *testing.T) {
 	})
 	require.ErrorIs(t, err, broken)
 	require.Zero(t, o.count())
-	o.in(func(ctx context.Context, tx pgx.Tx) error { return tickets.Put(ctx, tx, "q", tickets.PriorityNormal, nil) })
+	o.in(func(ctx context.Context, tx pgx.Tx) error {
+		return tickets.Put(ctx, tx, "q", tickets.PriorityNormal, nil)
+	})
 	require.Zero(t, o.count(), "nor for an empty list")
 }
 
@@ -360,7 +364,9 @@ func TestTicketsOfTheDeadAreTakenBack(t *testing.T) {
 	o.puts(2)
 	next(t, dead)
 	o.opens("helper", 2, done(helper))
-	o.in(func(ctx context.Context, tx pgx.Tx) error { return tickets.TakeBack(ctx, tx, []string{"living", "helper"}) })
+	o.in(func(ctx context.Context, tx pgx.Tx) error {
+		return tickets.TakeBack(ctx, tx, []string{"living", "helper"})
+	})
 	require.EqualValues(t, 2, next(t, helper))
 	o.puts(3)
 	require.EqualValues(t, 3, next(t, helper), "who lives keeps its ticket")

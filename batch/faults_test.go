@@ -334,11 +334,15 @@ func TestAJobWaitsForATargetThatIsDown(t *testing.T) {
 func TestAJobCanBeResumedWhileTheTargetIsDown(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, func(c *Config) { c.Targets[0].Limits.InFlight = 200 }) // some are queued when the engine stops
-	b.chain.fault = func(n int, _ fakeTx) fault {
-		if n > 100 {
+	b.chain.fault = func(n int, tx fakeTx) fault {
+		switch {
+		case n <= 100:
+			return faultNone
+		case tx.Intent.Input[35]%2 == 0: // of every other row, so that the job cannot end before the engine stops
+			return faultLostBefore
+		default:
 			return faultLostAnswer
 		}
-		return faultNone
 	}
 	id := b.run(saveSpec(), 300).ID
 	b.settles(id, func(p Progress) bool { return p.Counts.Confirmed >= 50 })

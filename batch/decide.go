@@ -246,9 +246,7 @@ func decideProof(s standing, a answer) (standing, step) {
 			return s, step{do: actSettle, state: ItemRejected}
 		case s.canceling:
 			return s, step{do: actSettle, state: ItemCanceled}
-		case s.given:
-			return s, step{do: actSettle, state: ItemRejected}
-		case s.late:
+		case s.given, s.late: // there are no other bytes, or it is too late for them
 			return s, step{do: actSettle, state: ItemExpired}
 		}
 		return s, step{do: actSend}

@@ -111,7 +111,7 @@ func TestDecide(t *testing.T) {
 		{"given, refused, and not on the chain", givenRefused, answer{to: askReceipt, kind: chain.KindNotFound}, actSettle, ItemRejected},
 		{"given, refused, and nobody can be asked", givenRefused, answer{to: askReceipt, kind: chain.KindUnavailable}, actLook, ""},
 		{"given, and too late to be sent", givenPassed, answer{to: askSend, kind: chain.KindExpired, sent: no}, actProve, ""},
-		{"given, and proven absent: nobody can sign it anew", givenPassed, answer{to: askProof}, actSettle, ItemRejected},
+		{"given, and proven absent: nobody can sign it anew", givenPassed, answer{to: askProof}, actSettle, ItemExpired},
 
 		{"too late to send what was never sent", late, answer{to: askSend, kind: chain.KindUnavailable, sent: no}, actSettle, ItemExpired},
 		{"too late, but its answer was lost", late, answer{to: askSend, kind: chain.KindTimeout, sent: maybe}, actLook, ""},
@@ -247,7 +247,7 @@ func (l *life) checkEnd() {
 	case ItemRejected:
 		l.check(!landed && (!l.exposed || l.refusal), "rejected without evidence")
 	case ItemExpired:
-		l.check(l.late && !landed && !l.exposed, "expired without evidence")
+		l.check((l.late || l.s.given && a.to == askProof) && !landed && !l.exposed, "expired without evidence")
 	case ItemCanceled:
 		l.check(l.canceling && !landed && !l.exposed, "canceled without evidence")
 	default:

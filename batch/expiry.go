@@ -25,12 +25,13 @@ func (d *Duration) UnmarshalText(text []byte) error {
 	return err
 }
 
-// expiryRule is what makes rows expire that were never sent.
+// expiryRule is what makes rows expire.
 type expiryRule string
 
 const (
-	byDeadline expiryRule = "deadline"
-	byMaxWait  expiryRule = "maxWait"
+	byDeadline   expiryRule = "deadline"   // rows that were never sent
+	byMaxWait    expiryRule = "maxWait"    // rows that were never sent
+	byBlockLimit expiryRule = "blockLimit" // a row that was signed elsewhere and did not land
 )
 
 // expiryCause says why the rows of a job expire.

@@ -375,11 +375,7 @@ func (r *run) settle(it *itemRun, state ItemState) {
 	case ItemRejected:
 		o.kind, o.text = it.whyRejected()
 	case ItemExpired:
-		cause := r.late.Load()
-		o.kind, o.text = string(cause.by), cause.text
-		if it.proof != "" {
-			o.text += "; " + it.proof
-		}
+		o.kind, o.text = r.whyExpired(it)
 	case ItemCanceled:
 		o.text = "canceled before it was sent"
 		if it.proof != "" {
@@ -414,10 +410,20 @@ func (it *itemRun) whyRejected() (kind, text string) {
 		text = "another transaction has used this item's nonce (was the idempotency key used with another store?)"
 	case it.s.refused != "":
 		kind = string(it.s.refused)
-	case it.proof != "": // only given bytes are not signed anew
-		kind = string(chain.KindExpired)
-		text = fmt.Sprintf("it was not included before its block limit %d: plan the row again", it.last().limit)
 	}
+	if it.proof != "" {
+		text += "; " + it.proof
+	}
+	return kind, text
+}
+
+// whyExpired says what the item was too late for.
+func (r *run) whyExpired(it *itemRun) (kind, text string) {
+	if it.s.given && it.proof != "" {
+		return string(byBlockLimit), fmt.Sprintf("it was not included before its block limit %d: plan the row again; %s", it.last().limit, it.proof)
+	}
+	cause := r.late.Load()
+	kind, text = string(cause.by), cause.text
 	if it.proof != "" {
 		text += "; " + it.proof
 	}

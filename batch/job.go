@@ -159,7 +159,7 @@ type Item struct {
 	Trace      string            `json:"trace,omitempty"` // its TraceID; reports leave it out, because it follows from job and row
 	State      ItemState         `json:"state"`
 	Error      string            `json:"error,omitempty"`     // why it is not confirmed, in words
-	ErrorKind  string            `json:"errorKind,omitempty"` // a chain.Kind, "reverted", or the rule by which it expired: "deadline", "maxWait"
+	ErrorKind  string            `json:"errorKind,omitempty"` // a chain.Kind, "reverted", or the rule by which it expired: "deadline", "maxWait", "blockLimit"
 	To         *common.Address   `json:"to,omitempty"`
 	TxHash     *common.Hash      `json:"txHash,omitempty"` // of the attempt that landed, else of the last one
 	Block      uint64            `json:"block,omitempty"`

@@ -169,7 +169,7 @@ func wordsOfItem() map[string]string {
 		"id":         "The row's own _id",
 		"state":      "Where the item stands",
 		"error":      "Why it is not confirmed",
-		"errorKind":  "Kind of the chain error, reverted, or the rule by which it expired: deadline, maxWait",
+		"errorKind":  "Kind of the chain error, reverted, or the rule by which it expired: deadline, maxWait, blockLimit",
 		"to":         "The contract that is called",
 		"txHash":     "Hash of the attempt that landed, else of the last one",
 		"block":      "The block that has it; of a read: the one that it was read at",

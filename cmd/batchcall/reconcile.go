@@ -24,9 +24,9 @@ func (a *app) reconcileCommand() *cobra.Command {
 		Long: `Prove a job against the chain. Every transaction of the job is asked for again at
 two nodes (--nodes), and block, status, sender, recipient, contract, gas and
 output are compared with the store, and the nodes with each other. The block must
-list the transaction. Rows that were rejected or canceled must have no receipt,
-nor any attempt that did not land. Then the blocks of the job are searched for
-transactions of its accounts that the store does not know.
+list the transaction. Rows that were rejected, canceled or expired must have no
+receipt, nor any attempt that did not land. Then the blocks of the job are searched
+for transactions of its accounts that the store does not know.
 
 What differs is printed to standard output, the sum to standard error. Nothing is
 sent, and another process may work with the store. Rows that are not final yet

@@ -36,9 +36,9 @@ Beside a file with the CSV or NDJSON of a job that is done stands its summary
 (report.csv: report.summary.json) with the root of a Merkle tree over all cells:
 batchcall verify-report finds out whether the report is still the same.
 
---failed writes the rows that were reverted, rejected or canceled, with their own
-columns, as input for batchcall run. --attempts writes every signed transaction
-of every row, as CSV or NDJSON.
+--failed writes the rows that were reverted, rejected, canceled or expired, with
+their own columns, as input for batchcall run. --attempts writes every signed
+transaction of every row, as CSV or NDJSON.
 
 ` + exitHelp,
 		Example: `  batchcall report 0198c0de-6f2e-7000-8000-000000000001 --out report.csv

@@ -76,7 +76,7 @@ const (
 func (k JobKind) Reads() bool { return k == KindCall || k == KindPlan }
 
 // Spec is what the user asks for. Once the job is created only what says how it is sent
-// and audited can change (see Engine.Create), by the same request with other values.
+// and audited can change (see withTermsOf), by the same request with other values.
 type Spec struct {
 	Kind           JobKind         `json:"kind"`
 	Name           string          `json:"name,omitempty"`           // free text for people

@@ -85,9 +85,9 @@ func (r *run) endShard(w *work) {
 }
 
 func (r *run) takeItems(w *work) bool {
-	var attempted bool
+	var attempted, retried bool
 	err := r.read(func() (err error) {
-		attempted, err = r.e.Store.attempted(r.e.hard, r.rec.seq, w.shard, w.byLane)
+		attempted, retried, err = r.e.Store.touched(r.e.hard, r.rec.seq, w.shard, w.byLane)
 		return err
 	})
 	if err != nil {
@@ -101,6 +101,9 @@ func (r *run) takeItems(w *work) bool {
 		var page []todo
 		err := r.read(func() (err error) {
 			page, err = r.e.Store.unsettled(r.e.hard, r.rec.seq, w.shard, w.byLane, after, pageRows)
+			if err == nil && retried {
+				err = r.e.Store.addGenerations(r.e.hard, r.rec.seq, page)
+			}
 			if err == nil && attempted {
 				err = r.e.Store.addAttempts(r.e.hard, r.rec.seq, page)
 			}

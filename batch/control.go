@@ -97,15 +97,20 @@ func (e *Engine) move(ctx context.Context, jobID, what string, event jobEvent) (
 	if from != to {
 		e.log.Info("job changed", "job", jobID, "was", from, "is", to)
 	}
-	follow := e.follow
-	if e.Store.shared() {
-		follow = func(ctx context.Context, _ string) error { return e.followShared(ctx, rec, taken) }
-	}
-	if err := follow(ctx, jobID); err != nil {
+	if err := e.followMove(ctx, rec, taken); err != nil {
 		return Job{}, fmt.Errorf("%s job %s: %w", what, jobID, err)
 	}
 	e.changed.broadcast()
 	return e.Store.Job(ctx, jobID)
+}
+
+// followMove does what is left to do here after a move of a job; taken are the shards
+// that came with it.
+func (e *Engine) followMove(ctx context.Context, rec record, taken []shard) error {
+	if e.Store.shared() {
+		return e.followShared(ctx, rec, taken)
+	}
+	return e.follow(ctx, rec.ID)
 }
 
 // follow makes the run of a job do what the state of the job wants: there is one

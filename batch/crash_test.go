@@ -71,6 +71,9 @@ func runChild() error {
 	if err := engine.Start(ctx); err != nil {
 		return err
 	}
+	if os.Getenv(childRetries) != "" {
+		return retryInChild(ctx, engine)
+	}
 	spec := saveSpec()
 	spec.IdempotencyKey = "crash"
 	job, _, err := engine.Create(ctx, spec)

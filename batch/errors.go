@@ -17,6 +17,7 @@ var (
 	ErrBudget      = errors.New("error budget is used up")                  // more rows failed than the job's MaxErrors allows: resume with a larger one
 	ErrHalted      = errors.New("job cannot go on")                         // the job is running but stands still until its Reason is mended
 	ErrPaused      = errors.New("job is paused")                            // nothing more is sent until it is resumed
+	ErrNoRetry     = errors.New("rows of this job cannot be sent again")    // whatever state it is in
 	ErrNotDeployed = errors.New("no such contract was deployed from here")  // neither a built-in nor a deployment of this store gives an address
 	ErrStoreInUse  = errors.New("store is in use by another process")       // another engine owns it
 	ErrStoreLost   = errors.New("store was taken by another engine")        // the connection broke, and another engine took it meanwhile: this one writes nothing more

@@ -70,6 +70,7 @@ type fakeChain struct {
 	nonces    map[string]common.Hash // of executed transactions
 	seen      map[string][]seenTx    // all different bytes that ever arrived, by nonce
 	executed  map[string]int         // executions by input
+	succeeded map[string]int         // those that did not revert
 	order     []string               // inputs in the order of execution
 	pending   []fakeTx
 	breaches  []string
@@ -97,7 +98,7 @@ var fakeContract = common.HexToAddress("0x00000000000000000000000000000000000C0D
 func newFakeChain() *fakeChain {
 	return &fakeChain{
 		genesis: common.HexToHash("0x01"), height: 10, perBlock: 10,
-		receipts: map[common.Hash]chain.Receipt{}, nonces: map[string]common.Hash{}, seen: map[string][]seenTx{}, executed: map[string]int{}, asked: map[string]int{},
+		receipts: map[common.Hash]chain.Receipt{}, nonces: map[string]common.Hash{}, seen: map[string][]seenTx{}, executed: map[string]int{}, succeeded: map[string]int{}, asked: map[string]int{},
 		code: map[common.Address]bool{fakeContract: true},
 	}
 }
@@ -309,6 +310,9 @@ func (c *fakeChain) execute(hash common.Hash, tx fakeTx) chain.Receipt {
 		}
 	}
 	c.receipts[hash] = r
+	if r.Succeeded {
+		c.succeeded[string(tx.Intent.Input)]++
+	}
 	return r
 }
 

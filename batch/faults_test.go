@@ -171,7 +171,7 @@ func TestANonceThatAnotherUsedEndsInRejectionWithProof(t *testing.T) {
 	b := newBench(t)
 	spec := saveSpec()
 	spec.IdempotencyKey = "night run"
-	ref := itemRef(nonceRef(spec, b.engine.targets[0].Info, "any"), 1)
+	ref := itemRef(nonceRef(spec, b.engine.targets[0].Info, "any"), 1, 0)
 	b.chain.nonces[fakeAccount.Nonce(ref)] = common.HexToHash("0xbeef")
 	job := b.run(spec, 2)
 	b.settles(job.ID, func(p Progress) bool { return p.Counts.Unknown == 1 && p.Counts.Confirmed == 1 })

@@ -223,7 +223,7 @@ func (r *run) sign(it *itemRun) error {
 	if err != nil {
 		return err
 	}
-	a := attempt{number: len(it.attempts) + 1, hash: tx.Hash, nonce: tx.Terms.Nonce, limit: tx.Terms.BlockLimit, created: time.Now()}
+	a := attempt{number: it.tried + len(it.attempts) + 1, hash: tx.Hash, nonce: tx.Terms.Nonce, limit: tx.Terms.BlockLimit, created: time.Now()}
 	err = r.commits.commit(write{job: r.rec.seq, item: itemID(r.rec.seq, it.row), from: it.state, to: ItemSubmitted, attempt: &a})
 	if err != nil {
 		r.halt(fmt.Sprintf("row %d: the attempt cannot be saved: %v", it.row, err))
@@ -358,11 +358,14 @@ func (r *run) note(it *itemRun, ans answer) {
 	r.write(it, ItemUnknown, note{number: it.last().number, kind: ans.kind, text: it.text})
 }
 
+// canceledText is the error of an item that was never sent.
+const canceledText = "canceled before it was sent"
+
 // settle makes the outcome of an item.
 func (r *run) settle(it *itemRun, state ItemState) {
 	r.trace(it, "item ended", slog.String("state", string(state)))
 	now := time.Now()
-	o := &outcome{state: state, attempts: len(it.attempts), settled: now}
+	o := &outcome{state: state, attempts: it.tried + len(it.attempts), settled: now}
 	if len(it.attempts) > 0 {
 		o.latency = max(now.Sub(it.attempts[0].created), 0)
 	}
@@ -377,7 +380,7 @@ func (r *run) settle(it *itemRun, state ItemState) {
 	case ItemExpired:
 		o.kind, o.text = r.whyExpired(it)
 	case ItemCanceled:
-		o.text = "canceled before it was sent"
+		o.text = canceledText
 		if it.proof != "" {
 			o.text = "canceled; " + it.proof
 		}

@@ -35,9 +35,10 @@ type StopRule string
 const (
 	StopMaxErrors StopRule = "maxErrors" // too many items failed
 	StopCanary    StopRule = "canary"    // the first items were sent alone
+	StopRetry     StopRule = "retry"     // rows are being put back, which broke off when it lasts
 )
 
-// Final reports whether the job will not change any more.
+// Final reports whether the job changes no more, unless its rows are retried.
 func (s JobState) Final() bool {
 	return s == JobInvalid || s == JobCanceled || s == JobDone
 }
@@ -149,6 +150,8 @@ type Job struct {
 	LastBlock   uint64          `json:"lastBlock,omitempty"`  // and the highest; equal to FirstBlock, all rows are of one state of the chain
 	Created     time.Time       `json:"created"`
 	Started     *time.Time      `json:"started,omitempty"`
+	Retries     int             `json:"retries,omitempty"` // how often rows were put back to be sent again
+	Retried     *time.Time      `json:"retried,omitempty"` // when that was last
 	Finished    *time.Time      `json:"finished,omitempty"`
 }
 
@@ -166,18 +169,21 @@ type Item struct {
 	Status     *int              `json:"status,omitempty"` // the receipt's; nil without a receipt
 	StatusName string            `json:"statusName,omitempty"`
 	GasUsed    uint64            `json:"gasUsed,omitempty"`
-	Output     string            `json:"output,omitempty"`   // 0x hex of the return or revert data
-	Outputs    []contracts.Value `json:"outputs,omitempty"`  // of calls and plans: what was returned, where the types are known
-	Contract   *common.Address   `json:"contract,omitempty"` // what a deployment made
-	Attempts   int               `json:"attempts"`           // signed transactions; of calls and plans: questions to the chain
-	LatencyMS  int64             `json:"latencyMs"`          // from the first send to the outcome
-	Input      json.RawMessage   `json:"input"`              // the row as it came: an array of cells, or a JSON value
-	History    []Attempt         `json:"history,omitempty"`  // only where asked for
+	Output     string            `json:"output,omitempty"`     // 0x hex of the return or revert data
+	Outputs    []contracts.Value `json:"outputs,omitempty"`    // of calls and plans: what was returned, where the types are known
+	Contract   *common.Address   `json:"contract,omitempty"`   // what a deployment made
+	Attempts   int               `json:"attempts"`             // signed transactions; of calls and plans: questions to the chain
+	LatencyMS  int64             `json:"latencyMs"`            // from the first send (of the last generation) to the outcome
+	Generation int               `json:"generation,omitempty"` // how often it was retried
+	Input      json.RawMessage   `json:"input,omitempty"`      // the row as it came: an array of cells, or a JSON value
+	History    []Attempt         `json:"history,omitempty"`    // only where asked for
+	Earlier    []Item            `json:"earlier,omitempty"`    // how it had ended before each retry, without the input; only where the history is asked for
 }
 
-// Attempt is one signed form of an item. Attempts of an item share its nonce.
+// Attempt is one signed form of an item. Attempts of one generation share a nonce.
 type Attempt struct {
-	Number     int         `json:"number"` // from 1
+	Number     int         `json:"number"`               // from 1, through all generations
+	Generation int         `json:"generation,omitempty"` // how often the item had been retried
 	TxHash     common.Hash `json:"txHash"`
 	BlockLimit uint64      `json:"blockLimit"`
 	Created    time.Time   `json:"created"`

@@ -16,6 +16,7 @@ const (
 	eventPause  jobEvent = "pause"  // by the user, or by a rule that stops it
 	eventResume jobEvent = "resume"
 	eventCancel jobEvent = "cancel"
+	eventRetry  jobEvent = "retry"  // rows that failed are put back; once all are, it is resumed
 	eventSettle jobEvent = "settle" // every row has its outcome; of a job that is being canceled, every row that was sent
 )
 
@@ -25,10 +26,10 @@ var jobMoves = map[JobState]map[jobEvent]JobState{
 	JobLoading:   {eventLoad: JobReady, eventRefuse: JobInvalid, eventCancel: JobCanceled},
 	JobReady:     {eventStart: JobRunning, eventCancel: JobCanceled},
 	JobRunning:   {eventStart: JobRunning, eventPause: JobPaused, eventResume: JobRunning, eventCancel: JobCanceling, eventSettle: JobDone},
-	JobPaused:    {eventPause: JobPaused, eventResume: JobRunning, eventCancel: JobCanceling, eventSettle: JobDone},
+	JobPaused:    {eventPause: JobPaused, eventResume: JobRunning, eventCancel: JobCanceling, eventRetry: JobPaused, eventSettle: JobDone},
 	JobCanceling: {eventStart: JobCanceling, eventCancel: JobCanceling, eventSettle: JobCanceled},
-	JobCanceled:  {eventCancel: JobCanceled},
-	JobDone:      {eventStart: JobDone},
+	JobCanceled:  {eventCancel: JobCanceled, eventRetry: JobPaused},
+	JobDone:      {eventStart: JobDone, eventRetry: JobPaused},
 	JobInvalid:   {},
 }
 

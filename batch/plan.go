@@ -275,6 +275,8 @@ func nonceRef(spec Spec, info chain.Target, id string) string {
 	return "job " + id
 }
 
-// itemRef is what the nonce of one item is derived from. The last number is its
-// generation: a retry that a user asks for after a revert would be the next one.
-func itemRef(jobRef string, row int64) string { return fmt.Sprintf("%s/%d/0", jobRef, row) }
+// itemRef is what a nonce of an item is derived from: its next one, when so many are
+// used up because transactions have reverted that were retried.
+func itemRef(jobRef string, row int64, used int) string {
+	return fmt.Sprintf("%s/%d/%d", jobRef, row, used)
+}

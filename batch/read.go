@@ -168,7 +168,7 @@ func (r *run) call(it *itemRun) (chain.CallResult, error) {
 
 // settleRead hands the outcome to the committer, which ends the work on the item.
 func (r *run) settleRead(it *itemRun, state ItemState, tries int, took time.Duration) {
-	o := &outcome{state: state, attempts: tries, latency: took, settled: time.Now()}
+	o := &outcome{state: state, attempts: it.tried + tries, latency: took, settled: time.Now()}
 	switch state {
 	case ItemConfirmed:
 		o.receipt = it.receipt

@@ -362,7 +362,8 @@ func (e *Engine) carryAlone(rec record, sh shard) {
 }
 
 // carryShard gives a shard that is ours to the run of its job; nil when the engine
-// stops. A run that has just ended is followed by another one.
+// stops. A run that has just ended is followed by another one, and so is one that knows
+// the job as it was before a retry: it may have canceled it, or let rows expire.
 func (e *Engine) carryShard(rec record, sh shard) (*run, *work) {
 	for {
 		e.mu.Lock()
@@ -377,7 +378,9 @@ func (e *Engine) carryShard(rec record, sh shard) (*run, *work) {
 			go r.main()
 		}
 		e.mu.Unlock()
-		if w := r.give(sh); w != nil {
+		if r.rec.Retries != rec.Retries {
+			r.yield()
+		} else if w := r.give(sh); w != nil {
 			return r, w
 		}
 		<-r.ended // it settles what it has in flight

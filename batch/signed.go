@@ -194,9 +194,9 @@ type signing struct{ r *run }
 func (s signing) attempt(ctx context.Context, it *itemRun, head uint64) (chain.SignedTx, error) {
 	var nonce string
 	if len(it.attempts) > 0 {
-		nonce = it.last().nonce // one item, one nonce, for ever
+		nonce = it.last().nonce // one item, one nonce, unless it reverts and the user wants it again
 	} else {
-		nonce = s.r.signer.Nonce(itemRef(s.r.rec.nonceRef, it.row))
+		nonce = s.r.signer.Nonce(itemRef(s.r.rec.nonceRef, it.row, it.nonces))
 	}
 	return s.terms(ctx, it, chain.Terms{Nonce: nonce, BlockLimit: head + s.r.e.cfg.BlockLimitAhead})
 }

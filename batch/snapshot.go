@@ -74,10 +74,11 @@ func (s *Snapshot) Items(ctx context.Context, f func(TimedItem) error) error {
 // AttemptRecord is one attempt of one item with all that the store knows of it.
 type AttemptRecord struct {
 	Row        int64       `json:"row"`
-	ID         string      `json:"id,omitempty"` // the row's _id
-	Number     int         `json:"number"`       // from 1
+	ID         string      `json:"id,omitempty"`         // the row's _id
+	Number     int         `json:"number"`               // from 1
+	Generation int         `json:"generation,omitempty"` // how often the row had been retried
 	TxHash     common.Hash `json:"txHash"`
-	Nonce      string      `json:"nonce"` // the same for all attempts of an item
+	Nonce      string      `json:"nonce"` // the same for all attempts of a generation
 	BlockLimit uint64      `json:"blockLimit"`
 	Created    time.Time   `json:"created"`         // when it was stored, before its first byte left
 	Kind       string      `json:"kind,omitempty"`  // a chain.Kind: what made its outcome unknown, or proved its absence
@@ -91,8 +92,10 @@ type AttemptRecord struct {
 func (s *Snapshot) Attempts(ctx context.Context, f func(AttemptRecord) error) error {
 	low, high := s.bounds()
 	rows, err := s.tx.QueryContext(ctx, `SELECT a.item, coalesce(i.ref, ''), a.number, a.hash, a.nonce, a.block_limit, a.created,
-		coalesce(a.answer_kind, ''), coalesce(a.answer, ''), coalesce(o.landed, 0), coalesce(o.block, 0)
-		FROM attempts a JOIN items i ON i.id = a.item LEFT JOIN outcomes o ON o.item = a.item
+		coalesce(a.answer_kind, ''), coalesce(a.answer, ''), coalesce(o.block, p.block),
+		(SELECT count(*) FROM past_outcomes WHERE item = a.item AND attempts < a.number)
+		FROM attempts a JOIN items i ON i.id = a.item LEFT JOIN outcomes o ON o.item = a.item AND o.landed = a.number
+		LEFT JOIN past_outcomes p ON p.item = a.item AND p.landed = a.number
 		WHERE a.item BETWEEN ? AND ? ORDER BY a.item, a.number`, low, high)
 	if err != nil {
 		return err
@@ -100,15 +103,14 @@ func (s *Snapshot) Attempts(ctx context.Context, f func(AttemptRecord) error) er
 	defer rows.Close()
 	for rows.Next() {
 		var a AttemptRecord
-		var id, limit, created, landed, block int64
+		var id, limit, created int64
+		var block sql.NullInt64
 		var hash []byte
-		if err := rows.Scan(&id, &a.ID, &a.Number, &hash, &a.Nonce, &limit, &created, &a.Kind, &a.Text, &landed, &block); err != nil {
+		if err := rows.Scan(&id, &a.ID, &a.Number, &hash, &a.Nonce, &limit, &created, &a.Kind, &a.Text, &block, &a.Generation); err != nil {
 			return err
 		}
 		a.Row, a.TxHash, a.BlockLimit, a.Created = rowOf(id), common.BytesToHash(hash), uint64(limit), millis(created)
-		if a.Landed = landed == int64(a.Number); a.Landed {
-			a.Block = uint64(block)
-		}
+		a.Landed, a.Block = block.Valid, uint64(block.Int64)
 		if err := f(a); err != nil {
 			return err
 		}

@@ -113,6 +113,11 @@ func (r record) canaryHolds() bool {
 	return r.Spec.Canary > 0 && int64(r.Spec.Canary) < r.Rows && !r.canaryOver
 }
 
+// canaryOverNow tells of a job that is to run whether its canary is over: the user goes
+// on in spite of it, or it was settled, and no row of it was put back.
+const canaryOverNow = `canary_over OR stopped_by = 'canary'
+	OR NOT EXISTS (SELECT 1 FROM shards WHERE job = jobs.seq AND number = 1 AND state <> 'done')`
+
 // awaitCanary waits until the canary has ended. It is false when no other shard is to be
 // begun by this run.
 func (r *run) awaitCanary(w *work) bool {

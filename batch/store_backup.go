@@ -181,6 +181,7 @@ func checkJob(ctx context.Context, q querier, rec record) (found []string, err e
 		{"rejected", rec.Counts.Rejected, "SELECT count(*) FROM outcomes WHERE item BETWEEN ? AND ? AND state = 'rejected'"},
 		{"expired", rec.Counts.Expired, "SELECT count(*) FROM outcomes WHERE item BETWEEN ? AND ? AND state = 'expired'"},
 		{"results without a row", 0, "SELECT count(*) FROM outcomes o WHERE item BETWEEN ? AND ? AND NOT EXISTS (SELECT 1 FROM items WHERE id = o.item)"},
+		{"earlier results without a row", 0, "SELECT count(*) FROM past_outcomes p WHERE item BETWEEN ? AND ? AND NOT EXISTS (SELECT 1 FROM items WHERE id = p.item)"},
 		{"results without their attempt", 0, "SELECT count(*) FROM outcomes o WHERE item BETWEEN ? AND ? AND landed IS NOT NULL AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.item = o.item AND a.number = o.landed)"},
 	} {
 		if check.what == "rows" && (rec.State == JobLoading || rec.State == JobInvalid) {

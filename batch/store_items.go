@@ -19,8 +19,11 @@ type todo struct {
 	lane      int64 // 0 where shards are ranges of rows
 	recipient *common.Address
 	input     []byte
-	attempts  []attempt
+	attempts  []attempt // of the present generation
 	state     ItemState // queued, submitted or unknown
+
+	tried  int // attempts of the generations before
+	nonces int // that they have used up, each by a transaction in a block
 }
 
 // place is where a reader of a shard's items stands: behind a row, which is 0 at
@@ -68,18 +71,20 @@ func (s *Store) unsettled(ctx context.Context, seq int64, sh shard, byLane bool,
 	return list, rows.Err()
 }
 
-// attempted reports whether any item of a shard has an attempt.
-func (s *Store) attempted(ctx context.Context, seq int64, sh shard, byLane bool) (yes bool, err error) {
-	if !byLane {
-		err = s.read.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM attempts WHERE item BETWEEN ? AND ?)", itemID(seq, sh.low), itemID(seq, sh.high)).Scan(&yes)
-		return yes, err
+// touched reports whether any item of a shard has an attempt, and whether any was
+// retried.
+func (s *Store) touched(ctx context.Context, seq int64, sh shard, byLane bool) (attempted, retried bool, err error) {
+	one, args := "EXISTS (SELECT 1 FROM %s WHERE item BETWEEN ? AND ?)", []any{itemID(seq, sh.low), itemID(seq, sh.high)}
+	if byLane {
+		one, args = "EXISTS (SELECT 1 FROM items i JOIN %s a ON a.item = i.id WHERE i.job = ? AND i.lane BETWEEN ? AND ?)", []any{seq, sh.low, sh.high}
 	}
-	err = s.read.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM items i JOIN attempts a ON a.item = i.id WHERE i.job = ? AND i.lane BETWEEN ? AND ?)",
-		seq, sh.low, sh.high).Scan(&yes)
-	return yes, err
+	query := "SELECT " + fmt.Sprintf(one, "attempts") + ", " + fmt.Sprintf(one, "past_outcomes")
+	err = s.read.QueryRowContext(ctx, query, append(args, args...)...).Scan(&attempted, &retried)
+	return attempted, retried, err
 }
 
-// addAttempts fills in the attempts and the states of items.
+// addAttempts fills in the attempts and the states of items, which have their
+// generations.
 func (s *Store) addAttempts(ctx context.Context, seq int64, items []todo) error {
 	if len(items) == 0 {
 		return nil
@@ -107,6 +112,9 @@ func (s *Store) addAttempts(ctx context.Context, seq int64, items []todo) error 
 		}
 		a.hash, a.limit, a.created = common.BytesToHash(hash), uint64(limit), millis(created)
 		t := byID[id]
+		if a.number <= t.tried {
+			continue // it belongs to an earlier generation
+		}
 		t.attempts = append(t.attempts, a)
 		t.state = ItemSubmitted
 		if answered {
@@ -132,13 +140,15 @@ const itemState = `CASE
 	WHEN a.answer_kind IS NULL THEN 'submitted'
 	ELSE 'unknown' END`
 
-const itemColumns = `i.id, i.ref, i.recipient, i.source, substr(i.input, 1, 4), ` + itemState + ` AS state, o.attempts, o.block, o.status, o.status_name,
-	o.gas_used, o.output, o.contract, o.error_kind, o.error, o.latency, a.hash, a.number, a.answer_kind, a.answer`
+const itemColumns = `i.id, i.ref, i.recipient, i.source, substr(i.input, 1, 4), ` + itemState + ` AS state, coalesce(o.attempts, p.attempts), o.block, o.status, o.status_name,
+	o.gas_used, o.output, o.contract, o.error_kind, o.error, o.latency, a.hash, a.number, a.answer_kind, a.answer, coalesce(p.generation + 1, 0)`
 
-// The attempt beside an item is the one that landed, else the last one.
+// The attempt beside an item is the one that landed, else the last one of the present
+// generation, whose attempts are behind those of the last outcome that was put aside.
 const itemTables = ` FROM items i LEFT JOIN outcomes o ON o.item = i.id
+	LEFT JOIN past_outcomes p ON p.item = i.id AND p.generation = (SELECT max(generation) FROM past_outcomes WHERE item = i.id)
 	LEFT JOIN attempts a ON a.item = i.id AND a.number =
-		coalesce(o.landed, (SELECT max(number) FROM attempts WHERE item = i.id))`
+		coalesce(o.landed, (SELECT max(number) FROM attempts WHERE item = i.id AND number > coalesce(p.attempts, 0)))`
 
 // itemScan reads items, one after the other, without new memory for what is
 // only looked at.
@@ -148,6 +158,7 @@ type itemScan struct {
 	selector                                         sql.RawBytes
 	ref, name, kind, text, lastKind, lastText        sql.NullString
 	attempts, block, status, gas, latency, lastTried sql.NullInt64
+	generation                                       int
 	dest                                             []any
 	decode                                           *decoder // of the job; nil unless it is one of reads
 }
@@ -159,7 +170,7 @@ func newItemScan(rec record, more ...any) *itemScan {
 		s.decode = newDecoder(rec)
 	}
 	s.dest = append([]any{&s.id, &s.ref, &s.recipient, &s.source, &s.selector, &s.state, &s.attempts, &s.block, &s.status, &s.name, &s.gas, &s.output,
-		&s.contract, &s.kind, &s.text, &s.latency, &s.hash, &s.lastTried, &s.lastKind, &s.lastText}, more...)
+		&s.contract, &s.kind, &s.text, &s.latency, &s.hash, &s.lastTried, &s.lastKind, &s.lastText, &s.generation}, more...)
 	return s
 }
 
@@ -170,7 +181,7 @@ func (s *itemScan) item(rows *sql.Rows) (Item, error) {
 	it := Item{Row: rowOf(s.id), ID: s.ref.String, State: ItemState(s.state), Input: bytes.Clone(s.source),
 		To: addressOrNil(s.recipient), Contract: addressOrNil(s.contract), Attempts: int(max(s.attempts.Int64, s.lastTried.Int64)),
 		Block: uint64(s.block.Int64), GasUsed: uint64(s.gas.Int64), LatencyMS: s.latency.Int64, StatusName: s.name.String,
-		ErrorKind: s.kind.String, Error: s.text.String}
+		ErrorKind: s.kind.String, Error: s.text.String, Generation: s.generation}
 	if it.State == ItemUnknown {
 		it.ErrorKind, it.Error = s.lastKind.String, s.lastText.String
 	}
@@ -232,8 +243,14 @@ func (s *Store) Items(ctx context.Context, jobID string, f ItemFilter) ([]Item, 
 	}
 	if f.History {
 		for i := range list {
-			if list[i].History, err = history(ctx, tx, rec.seq, list[i]); err != nil {
+			if list[i].History, err = history(ctx, tx, rec.seq, list[i].Row); err != nil {
 				return nil, fmt.Errorf("list attempts: %w", err)
+			}
+			if list[i].Generation == 0 {
+				continue
+			}
+			if list[i].Earlier, err = earlier(ctx, tx, rec, list[i].Row); err != nil {
+				return nil, fmt.Errorf("list earlier ends: %w", err)
 			}
 		}
 	}
@@ -261,8 +278,12 @@ func itemQuery(seq int64, f ItemFilter) (query string, args []any) {
 }
 
 // history lists the attempts of an item.
-func history(ctx context.Context, q querier, seq int64, it Item) ([]Attempt, error) {
-	rows, err := q.QueryContext(ctx, "SELECT number, hash, block_limit, created, coalesce(answer, '') FROM attempts WHERE item = ? ORDER BY number", itemID(seq, it.Row))
+func history(ctx context.Context, q querier, seq, row int64) ([]Attempt, error) {
+	rows, err := q.QueryContext(ctx, `SELECT a.number, (SELECT count(*) FROM past_outcomes WHERE item = a.item AND attempts < a.number), a.hash, a.block_limit, a.created,
+		coalesce(a.answer, ''), coalesce(o.block, p.block)
+		FROM attempts a LEFT JOIN outcomes o ON o.item = a.item AND o.landed = a.number
+		LEFT JOIN past_outcomes p ON p.item = a.item AND p.landed = a.number
+		WHERE a.item = ? ORDER BY a.number`, itemID(seq, row))
 	if err != nil {
 		return nil, err
 	}
@@ -272,12 +293,13 @@ func history(ctx context.Context, q querier, seq int64, it Item) ([]Attempt, err
 		var a Attempt
 		var hash []byte
 		var limit, created int64
-		if err := rows.Scan(&a.Number, &hash, &limit, &created, &a.Outcome); err != nil {
+		var block sql.NullInt64
+		if err := rows.Scan(&a.Number, &a.Generation, &hash, &limit, &created, &a.Outcome, &block); err != nil {
 			return nil, err
 		}
 		a.TxHash, a.BlockLimit, a.Created = common.BytesToHash(hash), uint64(limit), time.UnixMilli(created).UTC()
-		if it.Status != nil && it.TxHash != nil && a.TxHash == *it.TxHash {
-			landed := fmt.Sprintf("in block %d", it.Block)
+		if block.Valid {
+			landed := fmt.Sprintf("in block %d", block.Int64)
 			if a.Outcome != "" {
 				landed += "; before that: " + a.Outcome
 			}

@@ -25,7 +25,7 @@ type record struct {
 
 const jobColumns = `seq, id, spec, abi, state, reason, stopped_by, registers, address, signer, nonce_ref, genesis, row_count, columns,
 	input_sha256, faults, fault_count, submitted, unknown, confirmed, reverted, rejected, expired, canceled,
-	created, started, finished, block, first_block, last_block, canary_over`
+	created, started, retries, retried, finished, block, first_block, last_block, canary_over`
 
 type scanner interface{ Scan(dest ...any) error }
 
@@ -37,13 +37,13 @@ func scanJob(row scanner) (record, error) {
 		address, signer, genesis   []byte
 		sha                        []byte
 		created                    int64
-		started, finished          sql.NullInt64
+		started, retried, finished sql.NullInt64
 		block, low, high           sql.NullInt64
 		c                          = &r.Counts
 	)
 	err := row.Scan(&r.seq, &r.ID, &spec, &r.abi, &r.State, &r.Reason, &r.StoppedBy, &registers, &address, &signer, &r.nonceRef, &genesis,
 		&r.Rows, &columns, &sha, &faults, &r.FaultCount, &c.Submitted, &c.Unknown, &c.Confirmed, &c.Reverted, &c.Rejected,
-		&c.Expired, &c.Canceled, &created, &started, &finished, &block, &low, &high, &r.canaryOver)
+		&c.Expired, &c.Canceled, &created, &started, &r.Retries, &retried, &finished, &block, &low, &high, &r.canaryOver)
 	if err != nil {
 		return record{}, err
 	}
@@ -74,23 +74,27 @@ func scanJob(row scanner) (record, error) {
 		c.Queued = r.Rows - c.Submitted - c.Unknown - c.Confirmed - c.Reverted - c.Rejected - c.Expired - c.Canceled
 	}
 	r.Created = millis(created)
-	if started.Valid {
-		t := millis(started.Int64)
-		r.Started = &t
-	}
-	if finished.Valid {
-		t := millis(finished.Int64)
-		r.Finished = &t
-	}
+	r.Started, r.Retried, r.Finished = momentOrNil(started), momentOrNil(retried), momentOrNil(finished)
 	return r, nil
+}
+
+func momentOrNil(ms sql.NullInt64) *time.Time {
+	if !ms.Valid {
+		return nil
+	}
+	t := millis(ms.Int64)
+	return &t
 }
 
 // expiresFrom is what the deadline of the job counts from.
 func (r record) expiresFrom(now time.Time) time.Time {
-	if r.Started == nil {
-		return now
+	switch {
+	case r.Retried != nil:
+		return *r.Retried
+	case r.Started != nil:
+		return *r.Started
 	}
-	return *r.Started
+	return now
 }
 
 func millis(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
@@ -250,34 +254,42 @@ type jobMove struct {
 
 // moveJob changes the state of a job as lifecycle.go says, with the moments that
 // belong to the new state, and gives the states before and after. Where the state
-// stays the same nothing changes. ErrState when the event is not possible.
+// stays the same nothing changes, but the reason with eventRetry. ErrState when the
+// event is not possible.
 func (s *Store) moveJob(seq int64, m jobMove) (from, to JobState, err error) {
-	err = s.tx(func(ctx context.Context, c *sql.Conn) error {
-		if err := c.QueryRowContext(ctx, "SELECT state FROM jobs WHERE seq = ?"+s.forUpdate(), seq).Scan(&from); err != nil {
-			return err
-		}
-		to, err = from.after(m.event)
-		if err != nil {
-			return err
-		}
-		if to == from {
-			return s.shareMove(ctx, c, seq, from, m)
-		}
-		query, args := "UPDATE jobs SET state = ?, reason = ?, stopped_by = ?", []any{string(to), m.reason, string(m.by)}
-		switch {
-		case to == JobRunning:
-			query += ", started = coalesce(started, ?), canary_over = canary_over OR stopped_by = 'canary'"
-			args = append(args, m.at.UnixMilli())
-		case to.Final():
-			query += ", finished = ?"
-			args = append(args, m.at.UnixMilli())
-		}
-		if _, err = c.ExecContext(ctx, query+" WHERE seq = ?", append(args, seq)...); err != nil {
-			return err
-		}
-		return s.shareMove(ctx, c, seq, from, m)
+	err = s.tx(func(ctx context.Context, c *sql.Conn) (err error) {
+		from, to, err = s.moveIn(ctx, c, seq, m)
+		return err
 	})
 	return from, to, err
+}
+
+// moveIn is moveJob inside of tx.
+func (s *Store) moveIn(ctx context.Context, c *sql.Conn, seq int64, m jobMove) (from, to JobState, err error) {
+	if err := c.QueryRowContext(ctx, "SELECT state FROM jobs WHERE seq = ?"+s.forUpdate(), seq).Scan(&from); err != nil {
+		return from, to, err
+	}
+	if to, err = from.after(m.event); err != nil {
+		return from, to, err
+	}
+	if to == from && m.event != eventRetry { // which changes why it is paused
+		return from, to, s.shareMove(ctx, c, seq, from, m)
+	}
+	query, args := "UPDATE jobs SET state = ?, reason = ?, stopped_by = ?", []any{string(to), m.reason, string(m.by)}
+	switch {
+	case to == JobRunning:
+		query += ", started = coalesce(started, ?), canary_over = " + canaryOverNow
+		args = append(args, m.at.UnixMilli())
+	case to.Final():
+		query += ", finished = ?"
+		args = append(args, m.at.UnixMilli())
+	case from.Final():
+		query += ", finished = NULL"
+	}
+	if _, err = c.ExecContext(ctx, query+" WHERE seq = ?", append(args, seq)...); err != nil {
+		return from, to, err
+	}
+	return from, to, s.shareMove(ctx, c, seq, from, m)
 }
 
 // setSpec replaces a job's spec.

@@ -123,7 +123,7 @@ func (s *Store) clearPruned(ctx context.Context) error {
 		if err != nil || seq == 0 {
 			return err
 		}
-		for _, table := range []struct{ name, key string }{{"outcomes", "item"}, {"attempts", "item"}, {"items", "id"}} {
+		for _, table := range []struct{ name, key string }{{"outcomes", "item"}, {"past_outcomes", "item"}, {"attempts", "item"}, {"items", "id"}} {
 			if err := s.deleteRows(ctx, table.name, table.key, seq); err != nil {
 				return err
 			}

@@ -56,7 +56,8 @@ func (s *Store) claimShard(seq, number int64) (rec record, sh shard, c claimed, 
 		var state string
 		var owner sql.NullInt64
 		var err error
-		if rec, err = scanJob(conn.QueryRowContext(ctx, "SELECT "+jobColumns+" FROM jobs WHERE seq = ?", seq)); err != nil {
+		// Its state stays what it is until the claim is done: a retry counts on that.
+		if rec, err = scanJob(conn.QueryRowContext(ctx, "SELECT "+jobColumns+" FROM jobs WHERE seq = ? FOR SHARE", seq)); err != nil {
 			return ignoreNone(err)
 		}
 		err = conn.QueryRowContext(ctx, "SELECT low, high, state, owner FROM shards WHERE job = ? AND number = ? FOR UPDATE", seq, number).Scan(&sh.low, &sh.high, &state, &owner)

@@ -17,8 +17,8 @@ func (r *run) trace(it *itemRun, step string, attrs ...slog.Attr) {
 		return
 	}
 	all := append([]slog.Attr{slog.String("trace", TraceID(r.rec.ID, it.row))}, attrs...)
-	if n := len(it.attempts); n > 0 {
-		all = append(all, slog.Int("attempt", n), slog.String("tx", it.last().hash.Hex()))
+	if len(it.attempts) > 0 {
+		all = append(all, slog.Int("attempt", it.last().number), slog.String("tx", it.last().hash.Hex()))
 	}
 	r.log.LogAttrs(context.Background(), slog.LevelDebug, step, all...)
 }

@@ -125,7 +125,7 @@ func (a *audit) row(ctx context.Context, it *batch.Item) (checked, error) {
 	return c, err
 }
 
-// others asks about the attempts that did not land.
+// others asks about the attempts that did not land, and those of earlier generations.
 func (a *audit) others(ctx context.Context, it *batch.Item, landed bool) ([]Mismatch, error) {
 	one, err := a.store.Items(ctx, a.job.ID, batch.ItemFilter{After: it.Row - 1, Limit: 1, History: true})
 	if err != nil {
@@ -134,9 +134,23 @@ func (a *audit) others(ctx context.Context, it *batch.Item, landed bool) ([]Mism
 	if len(one) == 0 || one[0].Row != it.Row {
 		return nil, nil
 	}
+	reverted := map[common.Hash]*batch.Item{} // before a retry
+	for i, past := range one[0].Earlier {
+		if past.State == batch.ItemReverted && past.TxHash != nil {
+			reverted[*past.TxHash] = &one[0].Earlier[i]
+		}
+	}
 	var list []Mismatch
 	for _, attempt := range one[0].History {
 		if landed && attempt.TxHash == *it.TxHash {
+			continue
+		}
+		if past := reverted[attempt.TxHash]; past != nil {
+			found, err := a.earlier(ctx, past)
+			list = append(list, found...)
+			if err != nil {
+				return list, err
+			}
 			continue
 		}
 		answers, err := a.askReceipt(ctx, attempt.TxHash, min(attempt.BlockLimit, a.head.Load()))
@@ -146,6 +160,19 @@ func (a *audit) others(ctx context.Context, it *batch.Item, landed bool) ([]Mism
 		list = append(list, compareAbsent(it.State, answers, at(a.job.ID, it, attempt.TxHash, 0))...)
 	}
 	return list, nil
+}
+
+// earlier asks about a transaction that had reverted before its row was retried.
+func (a *audit) earlier(ctx context.Context, past *batch.Item) ([]Mismatch, error) {
+	known, err := a.reach(ctx, past.Block)
+	if err != nil {
+		return nil, err
+	}
+	answers, err := a.askReceipt(ctx, *past.TxHash, known)
+	if err != nil {
+		return nil, fmt.Errorf("row %d, transaction %s: %w", past.Row, past.TxHash, err)
+	}
+	return compareLanded(fieldsOf(&a.job, past, a.event), answers, at(a.job.ID, past, *past.TxHash, past.Block)), nil
 }
 
 // at begins a mismatch of a row.

@@ -319,7 +319,10 @@ func TestARetryThatBreaksOffGoesOn(t *testing.T) {
 func TestARetryThatBrokeOffMayBeLeft(t *testing.T) {
 	t.Parallel()
 	eachStore(t, func(t *testing.T, location string) {
-		for _, end := range []func(*Engine, context.Context, string) (Job, error){(*Engine).Resume, (*Engine).Cancel} {
+		for _, end := range []func(*Engine, context.Context, string) (Job, error){
+			func(e *Engine, ctx context.Context, id string) (Job, error) { return e.Resume(ctx, id, "") },
+			(*Engine).Cancel,
+		} {
 			b := newBenchAt(t, location)
 			ctx := context.Background()
 			b.chain.revert = allRevert
@@ -378,6 +381,51 @@ func TestAPausedJobIsRetriedWhenNothingIsInFlight(t *testing.T) {
 		require.Equal(t, Counts{Confirmed: 3000}, b.wait(id).Counts)
 		require.Equal(t, 3000, b.succeedsOnce())
 	})
+}
+
+// A canary whose rows are put back holds again, and a budget that was used up has room.
+func TestAJobThatARuleHasPausedIsRetried(t *testing.T) {
+	t.Parallel()
+	eachStore(t, func(t *testing.T, location string) {
+		b := newBenchAt(t, location)
+		b.chain.revert = revertOdd
+		spec := saveSpec()
+		spec.Canary = 10
+		job := b.runCSV(spec, failing(500, func(row int) bool { return row == 3 }))
+		for range 2 { // it fails again
+			require.Equal(t, Counts{Queued: 490, Confirmed: 9, Reverted: 1}, b.waitStopped(job.ID, StopCanary).Counts)
+			require.EqualValues(t, 1, b.retryWhenStill(job.ID).Rows)
+		}
+		b.waitStopped(job.ID, StopCanary)
+		b.chain.with(func(c *fakeChain) { c.revert = nil })
+		require.EqualValues(t, 1, b.retryWhenStill(job.ID).Rows)
+		require.Equal(t, Counts{Confirmed: 500}, b.wait(job.ID).Counts)
+		require.Equal(t, 500, b.succeedsOnce())
+
+		b.chain.with(func(c *fakeChain) { c.revert, c.latency = allRevert, time.Millisecond; clear(c.succeeded) })
+		spec = saveSpec()
+		spec.MaxErrors, spec.InFlight = "1%", 50
+		job = b.run(spec, 2000)
+		b.waitStopped(job.ID, StopMaxErrors)
+		b.chain.with(func(c *fakeChain) { c.revert = nil })
+		require.Positive(t, b.retryWhenStill(job.ID).Rows)
+		require.Equal(t, Counts{Confirmed: 2000}, b.wait(job.ID).Counts)
+		require.Equal(t, 2000, b.succeedsOnce())
+	})
+}
+
+// retryWhenStill retries a paused job when the last of its shards is given back.
+func (b *bench) retryWhenStill(id string) (res RetryResult) {
+	b.t.Helper()
+	require.Eventually(b.t, func() (done bool) {
+		var err error
+		if res, err = b.engine.Retry(context.Background(), id, nil); errors.Is(err, ErrState) {
+			return false
+		}
+		require.NoError(b.t, err)
+		return true
+	}, 10*time.Second, 5*time.Millisecond)
+	return res
 }
 
 func TestWhatCannotBeRetried(t *testing.T) {
@@ -463,7 +511,7 @@ func TestRetriesDoubleNothingWhateverHappens(t *testing.T) {
 			case 2:
 				b.restart()
 			case 3:
-				_, err = b.engine.Resume(ctx, id)
+				_, err = b.engine.Resume(ctx, id, "")
 			default:
 				_, err = b.engine.Retry(ctx, id, RetryStates[:1+rnd.IntN(4)])
 			}
@@ -484,7 +532,7 @@ func (b *bench) bringToChain(id string, rows int64) {
 	var was Counts
 	require.Eventually(b.t, func() bool {
 		_, _ = b.engine.Retry(ctx, id, RetryStates) // ErrState while it runs
-		_, _ = b.engine.Resume(ctx, id)
+		_, _ = b.engine.Resume(ctx, id, "")
 		job, err := b.store.Job(ctx, id)
 		if err == nil && job.Counts.Unknown > 0 && job.Counts == was { // a proof of absence needs later blocks
 			b.chain.with(func(c *fakeChain) { c.height += 1000 })

@@ -43,6 +43,7 @@ type fakeEngine struct {
 	stats     []batch.TargetStats
 	specs     []batch.Spec // all that Create was given
 	maxErrors string       // that Resume was given last
+	retries   [][]batch.ItemState
 }
 
 func newFakeEngine() *fakeEngine {
@@ -185,6 +186,17 @@ func (e *fakeEngine) Resume(_ context.Context, id, maxErrors string) (batch.Job,
 	e.maxErrors = maxErrors
 	e.mu.Unlock()
 	return e.move(id, batch.JobPaused, batch.JobRunning)
+}
+
+func (e *fakeEngine) Retry(ctx context.Context, id string, states []batch.ItemState) (batch.RetryResult, error) {
+	if err := errors.Join(e.failing("Retry"), ctx.Err()); err != nil {
+		return batch.RetryResult{}, err
+	}
+	e.mu.Lock()
+	e.retries = append(e.retries, states)
+	e.mu.Unlock()
+	job, err := e.move(id, batch.JobCanceled, batch.JobRunning)
+	return batch.RetryResult{Rows: 2, Left: 1, Job: job}, err
 }
 
 func (e *fakeEngine) move(id string, from, to batch.JobState) (batch.Job, error) {

@@ -69,6 +69,32 @@ func TestJobThatDoesNotStartByItself(t *testing.T) {
 	require.Equal(t, "canceled", r.do("POST", "/v1/jobs/job1/cancel", "").json(t)["state"])
 }
 
+func TestFailedRowsOfAJobAreRetried(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.do("POST", "/v1/jobs", evidenceJob+`,"rows":[["0x01","a"]],"start":false}`)
+	r.problem(r.do("POST", "/v1/jobs/job1/retry", ""), 409, "wrong_state")
+	for _, tc := range []struct {
+		body   string
+		states []batch.ItemState
+	}{
+		{"", nil},
+		{"{}", nil},
+		{`{"states":["reverted","canceled"]}`, []batch.ItemState{batch.ItemReverted, batch.ItemCanceled}},
+	} {
+		r.do("POST", "/v1/jobs/job1/cancel", "")
+		a := r.do("POST", "/v1/jobs/job1/retry", tc.body).json(t)
+		require.EqualValues(t, 2, a["rows"], "%s: %v", tc.body, a)
+		require.EqualValues(t, 1, a["left"])
+		require.Equal(t, "running", a["job"].(map[string]any)["state"])
+		require.Equal(t, tc.states, r.engine.retries[len(r.engine.retries)-1])
+	}
+	r.engine.setFail("Retry", fmt.Errorf("retry job job1: %w: they were signed elsewhere", batch.ErrNoRetry))
+	p := r.problem(r.do("POST", "/v1/jobs/job1/retry", ""), 409, "no_retry")
+	require.Contains(t, p.Detail, "signed elsewhere")
+	require.Equal(t, "job1", p.JobID)
+}
+
 func TestJobListsArePaged(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -162,6 +188,8 @@ func TestBadRequestsGetAReason(t *testing.T) {
 		"pause of unknown job":     {"POST", "/v1/jobs/nope/pause", "", nil, 404, "job_not_found", ""},
 		"resume of unknown job":    {"POST", "/v1/jobs/nope/resume", "", nil, 404, "job_not_found", ""},
 		"pause of an empty job":    {"POST", "/v1/jobs/job1/pause", "", nil, 409, "wrong_state", ""},
+		"retry of unknown job":     {"POST", "/v1/jobs/nope/retry", "", nil, 404, "job_not_found", ""},
+		"retry of confirmed rows":  {"POST", "/v1/jobs/job1/retry", `{"states":["confirmed"]}`, nil, 422, "invalid_request", "body.states[0]"},
 		"upload to unknown job":    {"PUT", "/v1/jobs/nope/rows", "a\n1\n", []string{"Content-Type", "text/csv"}, 404, "job_not_found", ""},
 		"start of an empty job":    {"POST", "/v1/jobs/job1/start", "", nil, 409, "wrong_state", ""},
 		"endless id":               {"GET", "/v1/jobs/" + fmt.Sprintf("%0100d", 1), "", nil, 422, "invalid_request", "path.id"},

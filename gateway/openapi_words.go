@@ -31,6 +31,8 @@ func words() map[string]string {
 		"Job.lastBlock":   "Of reads: the highest block that a row was read at; the same as firstBlock when all rows are of one state of the chain",
 		"Job.created":     "When the job was made",
 		"Job.started":     "When the first row was sent",
+		"Job.retries":     "How often rows were put back to be sent again",
+		"Job.retried":     "When that was last",
 		"Job.finished":    "When the last item became final",
 
 		"Spec.kind":           "batch has many rows, transaction has one; call reads, plan simulates what a batch would send; both send nothing",
@@ -81,7 +83,8 @@ func words() map[string]string {
 		"RowFault.column": "Name of the argument or column",
 		"RowFault.reason": "What is wrong",
 
-		"Attempt.number":     "From 1",
+		"Attempt.number":     "From 1, through all generations",
+		"Attempt.generation": "How often the row had been retried",
 		"Attempt.txHash":     "Hash of the transaction",
 		"Attempt.blockLimit": "Last block that may include it",
 		"Attempt.created":    "When it was signed",
@@ -179,11 +182,13 @@ func wordsOfItem() map[string]string {
 		"output":     "Returned bytes or revert data",
 		"outputs":    "Of a read: the returned values, where the ABI is known; integers are decimal strings",
 		"contract":   "What a deployment made",
-		"attempts":   "How often it was signed; all attempts have one nonce. Of a read: how often the chain was asked",
+		"attempts":   "How often it was signed; all attempts have one nonce, until it reverts and is retried. Of a read: how often the chain was asked",
 		"latencyMs":  "Milliseconds from the first send to the outcome",
 		"input":      "The row as it came",
 		"trace":      "Job and row: the name of the item in logs",
 		"history":    "Every attempt, where it was asked for",
+		"generation": "How often the row was retried",
+		"earlier":    "How the row had ended before each retry, where the history was asked for",
 	}
 }
 
@@ -222,7 +227,7 @@ func describe(schemas map[string]*huma.Schema) {
 		jobStates = append(jobStates, string(s))
 	}
 	enum("Job", "state", jobStates...)
-	enum("Job", "stoppedBy", string(batch.StopMaxErrors), string(batch.StopCanary))
+	enum("Job", "stoppedBy", string(batch.StopMaxErrors), string(batch.StopCanary), string(batch.StopRetry))
 	enum("Reconciliation", "state", string(reconcile.Queued), string(reconcile.Running), string(reconcile.Agrees), string(reconcile.Differs), string(reconcile.Incomplete))
 	kinds := make([]any, len(reconcile.Kinds))
 	for i, k := range reconcile.Kinds {

@@ -21,6 +21,7 @@ type (
 		Pause(ctx context.Context, jobID string) (batch.Job, error)
 		Resume(ctx context.Context, jobID, maxErrors string) (batch.Job, error)
 		Cancel(ctx context.Context, jobID string) (batch.Job, error)
+		Retry(ctx context.Context, jobID string, states []batch.ItemState) (batch.RetryResult, error)
 		Wait(ctx context.Context, jobID string) (batch.Job, error)
 	}
 	// JobReader tells about jobs.

@@ -75,6 +75,8 @@ func sentinelProblem(err error) *Problem {
 		return newProblem(http.StatusConflict, "budget_used", "more rows have failed than the error budget of the job allows: resume it with a larger maxErrors").because(err)
 	case errors.Is(err, batch.ErrState):
 		return newProblem(http.StatusConflict, "wrong_state", "the job is not in a state in which this can be done: see GET /v1/jobs/{id}").because(err)
+	case errors.Is(err, batch.ErrNoRetry):
+		return newProblem(http.StatusConflict, "no_retry", err.Error())
 	case errors.Is(err, batch.ErrNotDeployed):
 		return badMember("contract", "no contract of this name was deployed on the target through this gateway: deploy it, or give its address as to")
 	case errors.Is(err, batch.ErrNotStarted):

@@ -101,6 +101,7 @@ func TestErrorsOfTheEngineOnTheWire(t *testing.T) {
 		"conflict":     {batch.ErrConflict, 409, "conflict"},
 		"budget":       {batch.ErrBudget, 409, "budget_used"},
 		"state":        {batch.ErrState, 409, "wrong_state"},
+		"no retry":     {batch.ErrNoRetry, 409, "no_retry"},
 		"not started":  {batch.ErrNotStarted, 503, "stopping"},
 		"not deployed": {batch.ErrNotDeployed, 422, "invalid_request"},
 		"spec":         {&batch.SpecError{Field: "account", Reason: "there is no account x"}, 422, "invalid_request"},

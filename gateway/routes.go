@@ -50,6 +50,7 @@ func routes() []route {
 		pauseJobRoute(),
 		resumeJobRoute(),
 		cancelJobRoute(),
+		retryJobRoute(),
 		reconcileJobRoute(),
 		getReconciliationRoute(),
 		transactionRoute(),

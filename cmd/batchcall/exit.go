@@ -95,7 +95,7 @@ func jobCode(job batch.Job) exitCode {
 	switch {
 	case job.State == batch.JobInvalid:
 		return exitUsage
-	case job.StoppedBy != "":
+	case job.StoppedBy == batch.StopMaxErrors, job.StoppedBy == batch.StopCanary:
 		return exitBudget
 	case c.Unknown+c.Submitted > 0:
 		return exitUnknown

@@ -159,6 +159,10 @@ func (r *remote) Cancel(ctx context.Context, jobID string) (batch.Job, error) {
 	return r.CancelJob(ctx, jobID)
 }
 
+func (r *remote) Retry(ctx context.Context, jobID string, states []batch.ItemState) (batch.RetryResult, error) {
+	return r.RetryJob(ctx, jobID, states)
+}
+
 func (r *remote) Deploy(ctx context.Context, spec batch.Spec, args json.RawMessage) (string, error) {
 	if spec.IdempotencyKey == "" {
 		spec.IdempotencyKey = "deploy-" + uuid.NewString() // so that the request can be repeated

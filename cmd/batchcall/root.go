@@ -119,7 +119,7 @@ carries what there is for its nodes and account, and they go on when it ends.
 		return &usageError{err}
 	})
 	a.opt.addTo(root.PersistentFlags())
-	root.AddCommand(a.runCommand(), a.planCommand(), a.signCommand(), a.sendCommand(), a.pauseCommand(), a.resumeCommand(), a.cancelCommand(), a.getCommand(), a.reportCommand(), a.verifyReportCommand(), a.reconcileCommand(), a.callCommand(), a.deployCommand(), a.benchCommand(), a.versionCommand())
+	root.AddCommand(a.runCommand(), a.planCommand(), a.signCommand(), a.sendCommand(), a.pauseCommand(), a.resumeCommand(), a.cancelCommand(), a.retryCommand(), a.getCommand(), a.reportCommand(), a.verifyReportCommand(), a.reconcileCommand(), a.callCommand(), a.deployCommand(), a.benchCommand(), a.versionCommand())
 	return root
 }
 

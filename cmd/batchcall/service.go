@@ -48,6 +48,7 @@ type service interface {
 	Run(ctx context.Context, jobID string) error
 	Resume(ctx context.Context, jobID, maxErrors string) (batch.Job, error)
 	Cancel(ctx context.Context, jobID string) (batch.Job, error)
+	Retry(ctx context.Context, jobID string, states []batch.ItemState) (batch.RetryResult, error)
 	// Deploy begins a deployment and gives its job.
 	Deploy(ctx context.Context, spec batch.Spec, args json.RawMessage) (jobID string, err error)
 	// Interrupt ends the part that this process has in its jobs: the engine

@@ -97,6 +97,7 @@ func TestOnlySafeRequestsAreRepeated(t *testing.T) {
 		"start":    {func(ctx context.Context, c *Client) error { _, err := c.StartJob(ctx, "j"); return err }, 3},
 		"pause":    {func(ctx context.Context, c *Client) error { _, err := c.PauseJob(ctx, "j"); return err }, 3},
 		"resume":   {func(ctx context.Context, c *Client) error { _, err := c.ResumeJob(ctx, "j", ""); return err }, 3},
+		"retry":    {func(ctx context.Context, c *Client) error { _, err := c.RetryJob(ctx, "j", nil); return err }, 1},
 		"cancel":   {func(ctx context.Context, c *Client) error { _, err := c.CancelJob(ctx, "j"); return err }, 3},
 		"job":      {func(ctx context.Context, c *Client) error { _, err := c.Job(ctx, "j"); return err }, 3},
 		"jobs":     {func(ctx context.Context, c *Client) error { _, err := c.Jobs(ctx, JobFilter{}); return err }, 3},

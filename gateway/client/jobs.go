@@ -158,6 +158,25 @@ func (c *Client) CancelJob(ctx context.Context, jobID string) (batch.Job, error)
 	return job, err
 }
 
+// RetryJob sends the rows of a job again that ended in one of some states, each with
+// its history; nil is reverted, rejected and expired. It returns when they are queued,
+// within a minute for a million rows. A job that is neither done nor canceled, or paused with nothing
+// in flight, is a conflict, see IsConflict; so is one whose rows can never be sent
+// again. After a failure it is not repeated, because the first request may have taken
+// effect: look at the job.
+func (c *Client) RetryJob(ctx context.Context, jobID string, states []batch.ItemState) (batch.RetryResult, error) {
+	body := struct {
+		States []batch.ItemState `json:"states,omitempty"`
+	}{states}
+	r, err := request{method: http.MethodPost, path: jobPath(jobID, "retry")}.withJSON(body)
+	if err != nil {
+		return batch.RetryResult{}, err
+	}
+	var res batch.RetryResult
+	_, err = c.doJSON(ctx, r, &res)
+	return res, err
+}
+
 // Job reads a job; see IsNotFound.
 func (c *Client) Job(ctx context.Context, jobID string) (JobStatus, error) {
 	var job JobStatus

@@ -638,8 +638,12 @@ func TestARetryUnderSIGKILL(t *testing.T) {
 		listener, err := net.Listen("tcp", "127.0.0.1:0")
 		require.NoError(t, err)
 		served := serveChain(t, listener, b.chain)
+		wanted := 12
+		if testing.Short() {
+			wanted = 4
+		}
 		kills, inside := 0, 0
-		for kills < 12 {
+		for kills < wanted {
 			cmd := exec.Command(os.Args[0], "-test.run=^$")
 			cmd.Env = append(os.Environ(), childStore+"="+location, childChain+"="+listener.Addr().String(), childRows+"=0", childRetries+"=1")
 			cmd.Stderr = os.Stderr

@@ -12,13 +12,18 @@ const shardsAhead = 64
 type work struct {
 	shard
 	byLane bool
+	turns  *turns         // nil where no row has to wait for another one
 	items  sync.WaitGroup // that were taken up
 	left   atomic.Bool    // an item has no outcome, and the run works on it no more
 	ended  chan struct{}  // closed when the shard is done, or left
 }
 
-func newWork(sh shard, byLane bool) *work {
-	return &work{shard: sh, byLane: byLane, ended: make(chan struct{})}
+func (r *run) newWork(sh shard) *work {
+	w := &work{shard: sh, byLane: r.cut.byLane(), ended: make(chan struct{})}
+	if r.rec.inTurn() {
+		w.turns = newTurns(sh.low - 1)
+	}
+	return w
 }
 
 // feed takes up the shards of the job, in their order. It is false when it could
@@ -45,7 +50,7 @@ func (r *run) feed() bool {
 				return true
 			}
 		}
-		w := newWork(list[0], r.cut.byLane())
+		w := r.newWork(list[0])
 		last, list = list[0].number, list[1:]
 		if !r.take(w) {
 			return false
@@ -85,6 +90,9 @@ func (r *run) endShard(w *work) {
 }
 
 func (r *run) takeItems(w *work) bool {
+	if w.turns != nil {
+		return r.takeInTurn(w)
+	}
 	var attempted, retried bool
 	err := r.read(func() (err error) {
 		attempted, retried, err = r.e.Store.touched(r.e.hard, r.rec.seq, w.shard, w.byLane)
@@ -156,6 +164,11 @@ func (r *run) takeUp(t todo, w *work) bool {
 	if !r.takeSlot() {
 		return false
 	}
+	if t.doomed() {
+		w.items.Add(1)
+		r.reject(newItemRun(t, w))
+		return true
+	}
 	permit := false
 	if len(t.attempts) == 0 {
 		if r.admitNext() != nil {
@@ -181,6 +194,9 @@ func (r *run) expires() bool {
 // passOver ends an item without an attempt that expires, and passes any other.
 func (r *run) passOver(t todo, w *work) bool {
 	if !r.expires() {
+		if w.turns != nil {
+			w.turns.forget(t.row)
+		}
 		return r.pass(w)
 	}
 	if !r.takeSlot() {
@@ -202,8 +218,12 @@ func (r *run) pass(w *work) bool {
 }
 
 // leave ends the work on an item that has no outcome yet.
-func (r *run) leave(w *work) {
+func (r *run) leave(it *itemRun) {
+	w := it.work
 	w.left.Store(true)
+	if w.turns != nil {
+		w.turns.forget(it.row)
+	}
 	<-r.slots
 	w.items.Done()
 }

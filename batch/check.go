@@ -24,15 +24,16 @@ const maxFunctions = 1000
 // checker turns rows into items, and says what is wrong with those that are
 // none. It is not safe for concurrent use.
 type checker struct {
-	kind    JobKind
-	to      []byte // of items without _to; nil when there is none
-	deploys bool
-	code    []byte // creation code that goes before the constructor's arguments
-	abi     *contracts.ABI
-	fn      *binding
-	others  map[string]*binding // by what _fn says
-	values  []any               // of the current row
-	signed  chain.TxReader      // rows are signed transactions; nil when they are not
+	kind      JobKind
+	to        []byte // of items without _to; nil when there is none
+	deploys   bool
+	code      []byte // creation code that goes before the constructor's arguments
+	abi       *contracts.ABI
+	fn        *binding
+	others    map[string]*binding // by what _fn says
+	values    []any               // of the current row
+	orderedBy string              // the column that rows are ordered by, or ""
+	signed    chain.TxReader      // rows are signed transactions; nil when they are not
 }
 
 // binding is a method and where its arguments are in a row.
@@ -45,7 +46,7 @@ type binding struct {
 // newChecker builds the checker of a job; columns is the header of the input,
 // nil when there is none. The fault is one of the header.
 func newChecker(rec record, columns []string) (*checker, *RowFault) {
-	c := &checker{kind: rec.Spec.Kind, others: map[string]*binding{}}
+	c := &checker{kind: rec.Spec.Kind, others: map[string]*binding{}, orderedBy: rec.Spec.OrderedBy}
 	if rec.Address != nil {
 		c.to = rec.Address.Bytes()
 	}
@@ -56,6 +57,9 @@ func newChecker(rec record, columns []string) (*checker, *RowFault) {
 		return nil, &RowFault{Reason: err.Error()}
 	}
 	c.fn = bind(method)
+	if columns != nil && c.lacksOrder(columns) {
+		return nil, &RowFault{Line: 1, Column: c.orderedBy, Reason: fmt.Sprintf("the rows are to be ordered by %q, and the header lacks it; it has %s", c.orderedBy, quoted(columns))}
+	}
 	if columns == nil || slices.Contains(columns, "_fn") {
 		return c, nil
 	}
@@ -108,7 +112,10 @@ func bind(m *contracts.Method) *binding { return &binding{method: m, inputs: m.I
 
 // item checks one row. The fault has no row and line.
 func (c *checker) item(row rows.Row) (newItem, *RowFault) {
-	it := newItem{row: row.Number, line: row.Line, ref: row.ID, source: row.Source}
+	it := newItem{row: row.Number, line: row.Line, ref: row.ID, after: row.After, source: row.Source}
+	if row.After != "" && c.kind == KindCall {
+		return it, &RowFault{Column: "_after", Reason: "makes a row wait for another one, and rows that are read do not wait: leave it out"}
+	}
 	b := c.fn
 	var fault *RowFault
 	if row.Fn != "" {
@@ -132,6 +139,9 @@ func (c *checker) item(row rows.Row) (newItem, *RowFault) {
 	}
 	if len(it.input) > maxInput {
 		return it, &RowFault{Reason: fmt.Sprintf("makes a transaction of %d bytes, more than %d", len(it.input), maxInput)}
+	}
+	if it.lane, fault = c.key(row, b, it); fault != nil {
+		return it, fault
 	}
 	if c.signed != nil {
 		return signedItem(c.signed, it, row.Signed)

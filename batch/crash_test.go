@@ -32,6 +32,7 @@ const (
 	childStore = "BCOSGATE_TEST_CHILD_STORE"
 	childChain = "BCOSGATE_TEST_CHILD_CHAIN"
 	childRows  = "BCOSGATE_TEST_CHILD_ROWS"
+	childOrder = "BCOSGATE_TEST_CHILD_ORDER" // the rows are ordered
 )
 
 // childMain is the process that is killed. It is false in the test's process.
@@ -74,14 +75,17 @@ func runChild() error {
 	if os.Getenv(childRetries) != "" {
 		return retryInChild(ctx, engine)
 	}
-	spec := saveSpec()
+	spec, input := saveSpec(), csvRows
+	if os.Getenv(childOrder) != "" {
+		spec, input = orderedSpec(), func(n int) string { return orderedCSV(fixedOrder(n)) }
+	}
 	spec.IdempotencyKey = "crash"
 	job, _, err := engine.Create(ctx, spec)
 	if err != nil {
 		return err
 	}
 	if job.State == JobLoading {
-		if err := loadChild(ctx, engine, job.ID, csvRows(n)); err != nil {
+		if err := loadChild(ctx, engine, job.ID, input(n)); err != nil {
 			return err
 		}
 	}

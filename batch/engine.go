@@ -246,7 +246,8 @@ func (e *Engine) begin() (release func(), err error) {
 // Create checks spec against the target and the chain and stores a job for it,
 // in state loading. With an idempotency key that the store knows it returns the
 // job of that key with created false; ErrConflict when that job's spec differs,
-// or when it was made for a chain that has been rebuilt under the target's name.
+// or when it was made for a chain that has been rebuilt under the target's name. An
+// invalid job leaves its key to one with another spec: nothing of it was sent.
 // What says how and not what may differ (see Spec): the job takes the new values, at
 // once if it is running. It takes another Event, too, also when it has ended. Another
 // ShardBy changes nothing, nor does a missing Canary or Event.
@@ -266,10 +267,15 @@ func (e *Engine) Create(ctx context.Context, spec Spec) (job Job, created bool, 
 		// Before the chain is asked: a repeated request is answered also when the
 		// chain is not there.
 		old, err := jobByKey(ctx, e.Store.read, spec.IdempotencyKey)
-		if err == nil {
+		switch {
+		case err == nil && old.State == JobInvalid && !old.asks(spec): // nothing of it was sent, nor will be
+			err = e.Store.freeKey(old.seq)
+		case err == nil:
 			return e.again(ctx, old, spec, t)
+		case errors.Is(err, ErrNotFound):
+			err = nil
 		}
-		if !errors.Is(err, ErrNotFound) {
+		if err != nil {
 			return Job{}, false, fmt.Errorf("create job: %w", err)
 		}
 	}
@@ -298,10 +304,8 @@ func (e *Engine) Create(ctx context.Context, spec Spec) (job Job, created bool, 
 
 // again answers a request whose idempotency key the store knows.
 func (e *Engine) again(ctx context.Context, old record, spec Spec, t *target) (Job, bool, error) {
-	spec.ShardBy = old.Spec.ShardBy // the rows are cut once
-	spec.Canary = cmp.Or(spec.Canary, old.Spec.Canary)
-	spec.Event = cmp.Or(spec.Event, old.Spec.Event) // so that no audit looks for less than it did
-	if !sameSpec(old.Spec.withTermsOf(spec), spec) {
+	spec = spec.completedBy(old.Spec)
+	if !old.asks(spec) {
 		return Job{}, false, fmt.Errorf("the idempotency key %q belongs to job %s, whose spec is another: %w", spec.IdempotencyKey, old.ID, ErrConflict)
 	}
 	// Without an answer nobody can tell; the run itself asks again.
@@ -347,6 +351,20 @@ func (s Spec) withTermsOf(other Spec) Spec {
 	s.Deadline, s.MaxWait, s.MaxErrors = other.Deadline, other.MaxWait, other.MaxErrors
 	s.Event = other.Event
 	return s
+}
+
+// completedBy is s with what it leaves to the job that is there already, which other is.
+func (s Spec) completedBy(other Spec) Spec {
+	s.ShardBy = other.ShardBy // the rows are cut once
+	s.Canary = cmp.Or(s.Canary, other.Canary)
+	s.Event = cmp.Or(s.Event, other.Event) // so that no audit looks for less than it did
+	return s
+}
+
+// asks reports whether a spec asks for what the job does, whatever it says of how.
+func (r record) asks(spec Spec) bool {
+	spec = spec.completedBy(r.Spec)
+	return sameSpec(r.Spec.withTermsOf(spec), spec)
 }
 
 func sameSpec(a, b Spec) bool {

@@ -16,7 +16,7 @@ func (r *run) give(sh shard) *work {
 		r.mu.Unlock()
 		return w
 	}
-	w := newWork(sh, r.cut.byLane())
+	w := r.newWork(sh)
 	r.given = append(r.given, w)
 	r.carried[sh.number] = w
 	r.mu.Unlock()

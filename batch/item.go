@@ -51,7 +51,7 @@ func (r *run) carry(it *itemRun, permit bool) {
 			if permit {
 				r.unused()
 			}
-			r.leave(it.work)
+			r.leave(it)
 			return
 		}
 		if permit && it.next.do != actSend {
@@ -79,7 +79,7 @@ func (r *run) carry(it *itemRun, permit bool) {
 			return
 		case actHalt:
 			r.halt(it.text)
-			r.leave(it.work)
+			r.leave(it)
 			return
 		}
 		if !it.s.free && ans.kind != "" {
@@ -395,12 +395,12 @@ func (r *run) end(it *itemRun, o *outcome) {
 		done: func(err error) {
 			if err != nil {
 				r.halt(fmt.Sprintf("row %d: the outcome cannot be saved: %v", row, err))
-				r.leave(it.work)
+				r.leave(it)
 				return
 			}
 			r.target.stats.countSettled(state)
 			r.e.cfg.Observer.Settled(r.target.Info.Name, state, o.latency)
-			r.settled(it.work, from, state)
+			r.settled(it, from, state)
 		}})
 }
 

@@ -102,6 +102,7 @@ type Spec struct {
 	MaxWait        Duration        `json:"maxWait,omitempty"`        // rows expire when nothing of the job can be sent for so long; 0 is DefaultMaxWait
 	MaxErrors      string          `json:"maxErrors,omitempty"`      // most rows that may be reverted or rejected, "100" or "1%" of all; more pause the job. "" is no bound
 	Canary         int             `json:"canary,omitempty"`         // this many rows are settled before any other is sent; when one is not confirmed the job is paused. 0 is none
+	OrderedBy      string          `json:"orderedBy,omitempty"`      // argument, column, _id, _to or _fn: rows with the same value are sent one after the other
 }
 
 // RowFault is one thing that is wrong with one row.
@@ -159,10 +160,11 @@ type Job struct {
 type Item struct {
 	Row        int64             `json:"row"`             // from 1, in the order of the input
 	ID         string            `json:"id,omitempty"`    // the row's _id
+	After      int64             `json:"after,omitempty"` // the row that _after names
 	Trace      string            `json:"trace,omitempty"` // its TraceID; reports leave it out, because it follows from job and row
 	State      ItemState         `json:"state"`
 	Error      string            `json:"error,omitempty"`     // why it is not confirmed, in words
-	ErrorKind  string            `json:"errorKind,omitempty"` // a chain.Kind, "reverted", or the rule by which it expired: "deadline", "maxWait", "blockLimit"
+	ErrorKind  string            `json:"errorKind,omitempty"` // a chain.Kind, "reverted", DependencyFailed, or the rule by which it expired: "deadline", "maxWait", "blockLimit"
 	To         *common.Address   `json:"to,omitempty"`
 	TxHash     *common.Hash      `json:"txHash,omitempty"` // of the attempt that landed, else of the last one
 	Block      uint64            `json:"block,omitempty"`

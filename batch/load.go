@@ -119,6 +119,7 @@ func (e *Engine) loadRows(ctx context.Context, rec record, r rows.Reader) (loade
 		return l, err
 	}
 	cut := newShardCutter(by, rec.Spec.Canary)
+	cut.together = rec.Spec.OrderedBy != ""
 	check, f := newChecker(rec, l.columns)
 	if f != nil {
 		fault(*f)
@@ -162,8 +163,12 @@ func (e *Engine) loadRows(ctx context.Context, rec record, r rows.Reader) (loade
 			continue
 		}
 		item, f := check.item(row)
-		if f == nil {
+		if f == nil && by.byLane() {
 			item.lane, f = cut.lane(row)
+		}
+		if f == nil && item.after != "" && !rec.Spec.Kind.Reads() {
+			l.dependents = true
+			f = cut.keepTogether()
 		}
 		switch {
 		case f != nil:
@@ -174,14 +179,14 @@ func (e *Engine) loadRows(ctx context.Context, rec record, r rows.Reader) (loade
 				return l, err
 			}
 		}
-		for _, t := range store.twins() {
+		for _, t := range store.refused() {
 			fault(t)
 		}
 	}
 	if err := store.flush(); err != nil {
 		return l, err
 	}
-	for _, t := range store.twins() {
+	for _, t := range store.refused() {
 		fault(t)
 	}
 	if l.count == 0 && l.rows == 0 {

@@ -1,9 +1,6 @@
 package batch
 
-import (
-	"fmt"
-	"sync"
-)
+import "sync"
 
 // itemWriter stores items in groups while the next group is being read. One
 // group is on its way and one waits; then add blocks.
@@ -18,7 +15,7 @@ type itemWriter struct {
 
 	mu    sync.Mutex
 	err   error      // the first one; nothing is stored after it
-	found []RowFault // since the last call of twins
+	found []RowFault // since the last call of refused
 }
 
 func newItemWriter(s *Store, seq int64) *itemWriter {
@@ -33,12 +30,11 @@ func (w *itemWriter) run() {
 		if w.failed() != nil {
 			continue
 		}
-		twins, err := w.store.insertItems(w.seq, group)
+		refused, err := w.store.insertItems(w.seq, group)
 		w.mu.Lock()
 		w.err = err
-		for _, t := range twins {
-			w.found = append(w.found, RowFault{Row: t.item.row, Line: t.item.line, Column: "_id",
-				Reason: fmt.Sprintf("%q is already the _id of row %d", shorten(t.item.ref), t.first)})
+		for _, f := range refused {
+			w.found = append(w.found, RowFault{Row: f.item.row, Line: f.item.line, Column: f.column, Reason: f.reason})
 		}
 		w.mu.Unlock()
 	}
@@ -62,8 +58,8 @@ func (w *itemWriter) add(it newItem) error {
 	return w.failed()
 }
 
-// twins gives the rows whose _id was taken, found since the last call.
-func (w *itemWriter) twins() []RowFault {
+// refused gives the rows that others do not let in, found since the last call.
+func (w *itemWriter) refused() []RowFault {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	found := w.found

@@ -88,6 +88,9 @@ func (e *Engine) normalize(spec Spec) (_ Spec, _ *target, address common.Address
 	if err != nil {
 		return refuse("shardBy", "%v", err)
 	}
+	if reason := checkOrderedBy(spec); reason != "" {
+		return refuse("orderedBy", "%s", reason)
+	}
 	if _, err := mostFailed(spec.MaxErrors, 0); err != nil {
 		return refuse("maxErrors", "%v", err)
 	}

@@ -86,14 +86,14 @@ func (r *run) carryRead(it *itemRun) {
 			if !permit && (!sleep(r.fresh, jitter(next.pause)) || r.admit(r.fresh) != nil) {
 				switch {
 				case r.living.Err() != nil:
-					r.leave(it.work)
+					r.leave(it)
 					return
 				case r.canceled.Load():
 					next = step{do: actSettle, state: ItemCanceled}
 				case r.late.Load() != nil:
 					next = step{do: actSettle, state: ItemExpired}
 				default: // the job is paused
-					r.leave(it.work)
+					r.leave(it)
 					return
 				}
 				continue
@@ -109,7 +109,7 @@ func (r *run) carryRead(it *itemRun) {
 			return
 		default:
 			r.halt(it.text)
-			r.leave(it.work)
+			r.leave(it)
 			return
 		}
 	}

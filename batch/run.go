@@ -445,7 +445,7 @@ func (r *run) setWaiting(why string) {
 
 // settled ends the work on an item whose outcome is in the store. It is called
 // by the committer.
-func (r *run) settled(w *work, from, to ItemState) {
+func (r *run) settled(it *itemRun, from, to ItemState) {
 	now := time.Now()
 	r.mu.Lock()
 	*r.counts.of(from)--
@@ -455,6 +455,10 @@ func (r *run) settled(w *work, from, to ItemState) {
 	r.mu.Unlock()
 	if to != ItemConfirmed {
 		r.keepBudget()
+	}
+	w := it.work
+	if w.turns != nil {
+		w.turns.push(turn{row: it.row, key: it.lane, state: to, stored: true})
 	}
 	<-r.slots
 	w.items.Done()

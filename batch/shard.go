@@ -78,6 +78,8 @@ type shardCutter struct {
 	by     sharding
 	canary int64           // rows of the first shard, where shards are ranges of rows; 0 is as many as of the others
 	lanes  map[int64]int64 // rows in each
+
+	together bool // all rows in one shard, or two with a canary, because they are sent in turn
 }
 
 func newShardCutter(by sharding, canary int) *shardCutter {
@@ -103,6 +105,16 @@ func (c *shardCutter) lane(row rows.Row) (*int64, *RowFault) {
 	}
 	c.lanes[lane]++
 	return &lane, nil
+}
+
+// keepTogether keeps all rows in one shard, because some wait for others. The fault has
+// no row and line.
+func (c *shardCutter) keepTogether() *RowFault {
+	if c.by.byLane() {
+		return &RowFault{Column: "_after", Reason: "makes a row wait for another one, which shards by key or time cannot: leave out shardBy"}
+	}
+	c.together = true
+	return nil
 }
 
 func (c *shardCutter) laneOf(value any) (int64, error) {
@@ -182,8 +194,12 @@ func (c *shardCutter) cut(rowCount int64) []shard {
 			add(low, c.canary)
 			low = c.canary + 1
 		}
-		for ; low <= rowCount; low += c.by.rows {
-			add(low, min(low+c.by.rows-1, rowCount))
+		size := c.by.rows
+		if c.together {
+			size = rowCount
+		}
+		for ; low <= rowCount; low += size {
+			add(low, min(low+size-1, rowCount))
 		}
 		return list
 	}

@@ -45,26 +45,28 @@ func (s *Snapshot) Genesis() common.Hash { return s.rec.genesis }
 // milliseconds.
 type TimedItem struct {
 	Item
-	Attempted time.Time // when the attempt with Item.TxHash was stored; zero without one
-	Settled   time.Time // when the outcome was stored; zero without one
+	AfterState ItemState // how the row ended that _after names; "" when it has not, or there is none
+	Attempted  time.Time // when the attempt with Item.TxHash was stored; zero without one
+	Settled    time.Time // when the outcome was stored; zero without one
 }
 
 // Items calls f with every item in row order until f fails.
 func (s *Snapshot) Items(ctx context.Context, f func(TimedItem) error) error {
 	low, high := s.bounds()
-	rows, err := s.tx.QueryContext(ctx, "SELECT "+itemColumns+", a.created, o.settled"+itemTables+" WHERE i.id BETWEEN ? AND ? ORDER BY i.id", low, high)
+	rows, err := s.tx.QueryContext(ctx, "SELECT "+itemColumns+", a.created, o.settled, (SELECT d.state FROM outcomes d WHERE d.item = i.after_id)"+itemTables+" WHERE i.id BETWEEN ? AND ? ORDER BY i.id", low, high)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
 	var attempted, settled sql.NullInt64
-	scan := newItemScan(s.rec, &attempted, &settled)
+	var after sql.NullString
+	scan := newItemScan(s.rec, &attempted, &settled, &after)
 	for rows.Next() {
 		it, err := scan.item(rows)
 		if err != nil {
 			return err
 		}
-		if err := f(TimedItem{Item: it, Attempted: millisOrZero(attempted), Settled: millisOrZero(settled)}); err != nil {
+		if err := f(TimedItem{Item: it, AfterState: ItemState(after.String), Attempted: millisOrZero(attempted), Settled: millisOrZero(settled)}); err != nil {
 			return err
 		}
 	}

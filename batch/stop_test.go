@@ -139,9 +139,10 @@ func (b *bench) checkCanaryFirst(job Job) {
 	var last time.Time
 	require.NoError(b.t, b.store.Snapshot(context.Background(), job.ID, func(s *Snapshot) error {
 		return s.Items(context.Background(), func(it TimedItem) error {
-			if it.Row > int64(job.Spec.Canary) {
-				require.False(b.t, it.Attempted.Before(last), "row %d", it.Row)
-			} else if it.Settled.After(last) {
+			switch {
+			case it.Row > int64(job.Spec.Canary):
+				require.False(b.t, !it.Attempted.IsZero() && it.Attempted.Before(last), "row %d", it.Row)
+			case it.Settled.After(last):
 				last = it.Settled
 			}
 			return nil

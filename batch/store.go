@@ -65,6 +65,7 @@ type rowStatement int
 
 const (
 	insertItem rowStatement = iota
+	insertItemAfter
 	insertAttempt
 	noteAttempt
 	insertOutcome
@@ -78,7 +79,9 @@ const (
 // SQLite prepares a statement once only if nothing follows its end, not even a
 // newline.
 var rowStatements = [...]string{
-	insertItem:    `INSERT INTO items (id, ref, recipient, input, source, lane) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (job, ref) WHERE ref IS NOT NULL DO NOTHING`,
+	insertItem: `INSERT INTO items (id, ref, recipient, input, source, lane) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (job, ref) WHERE ref IS NOT NULL DO NOTHING`,
+	insertItemAfter: `INSERT INTO items (id, ref, recipient, input, source, lane, after_id) SELECT ?, ?, ?, ?, ?, ?, id FROM items WHERE job = ? AND ref = ?
+		ON CONFLICT (job, ref) WHERE ref IS NOT NULL DO NOTHING`,
 	insertAttempt: `INSERT INTO attempts (item, number, hash, nonce, block_limit, created) VALUES (?, ?, ?, ?, ?, ?)`,
 	noteAttempt:   `UPDATE attempts SET answer_kind = ?, answer = ? WHERE item = ? AND number = ?`,
 	insertOutcome: `INSERT INTO outcomes (item, state, attempts, landed, block, status, status_name, gas_used, output, contract, error_kind, error, latency, settled)

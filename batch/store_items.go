@@ -16,7 +16,7 @@ import (
 // todo is an item without an outcome, as the engine takes it up.
 type todo struct {
 	row       int64
-	lane      int64 // 0 where shards are ranges of rows
+	lane      int64 // or the key that rows are ordered by; 0 where there is neither
 	recipient *common.Address
 	input     []byte
 	attempts  []attempt // of the present generation
@@ -24,6 +24,9 @@ type todo struct {
 
 	tried  int // attempts of the generations before
 	nonces int // that they have used up, each by a transaction in a block
+
+	after      int64     // row that must be confirmed first; 0 is none
+	afterState ItemState // how that one has ended; "" when it has not
 }
 
 // place is where a reader of a shard's items stands: behind a row, which is 0 at
@@ -46,7 +49,32 @@ func within(seq int64, sh shard, byLane bool, after place) (clause, order string
 // place, at most limit: in row order, or lane after lane in row order.
 func (s *Store) unsettled(ctx context.Context, seq int64, sh shard, byLane bool, after place, limit int) ([]todo, error) {
 	clause, order, args := within(seq, sh, byLane, after)
-	rows, err := s.read.QueryContext(ctx, `SELECT i.id, coalesce(i.lane, 0), i.recipient, i.input FROM items i
+	return s.todos(ctx, "0, ''", clause, order, limit, args...)
+}
+
+// waiting is what decides about the turn of an item, beside its key.
+const waiting = "coalesce(i.after_id, 0), coalesce((SELECT d.state FROM outcomes d WHERE d.item = i.after_id), '')"
+
+// unsettledInTurn is unsettled for the rows of a job behind a row and up to another one,
+// with what decides about their turns.
+func (s *Store) unsettledInTurn(ctx context.Context, seq, after, last int64, limit int) ([]todo, error) {
+	return s.todos(ctx, waiting, "i.id BETWEEN ? AND ?", "i.id", limit, itemID(seq, after+1), itemID(seq, last))
+}
+
+// ofKey is unsettledInTurn for the next item with an order key.
+func (s *Store) ofKey(ctx context.Context, seq, key, after, last int64) ([]todo, error) {
+	return s.todos(ctx, waiting, "i.job = ? AND i.lane = ? AND i.id BETWEEN ? AND ?", "i.id", 1, seq, key, itemID(seq, after+1), itemID(seq, last))
+}
+
+// dependents is unsettledInTurn for the items that wait for a row.
+func (s *Store) dependents(ctx context.Context, seq, row, after, last int64, limit int) ([]todo, error) {
+	return s.todos(ctx, waiting, "i.after_id = ? AND i.id BETWEEN ? AND ?", "i.id", limit, itemID(seq, row), itemID(seq, after+1), itemID(seq, last))
+}
+
+// todos reads the first items without an outcome of those that clause chooses. waits has
+// what each waits for, and how that has ended.
+func (s *Store) todos(ctx context.Context, waits, clause, order string, limit int, args ...any) ([]todo, error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT i.id, coalesce(i.lane, 0), i.recipient, i.input, `+waits+` FROM items i
 		WHERE `+clause+` AND NOT EXISTS (SELECT 1 FROM outcomes o WHERE o.item = i.id)
 		ORDER BY `+order+` LIMIT ?`, append(args, limit)...)
 	if err != nil {
@@ -56,12 +84,12 @@ func (s *Store) unsettled(ctx context.Context, seq int64, sh shard, byLane bool,
 	list := make([]todo, 0, limit)
 	for rows.Next() {
 		t := todo{state: ItemQueued}
-		var id int64
+		var id, after int64
 		var recipient []byte
-		if err := rows.Scan(&id, &t.lane, &recipient, &t.input); err != nil {
+		if err := rows.Scan(&id, &t.lane, &recipient, &t.input, &after, &t.afterState); err != nil {
 			return nil, err
 		}
-		t.row = rowOf(id)
+		t.row, t.after = rowOf(id), rowOf(after)
 		if recipient != nil {
 			a := common.BytesToAddress(recipient)
 			t.recipient = &a
@@ -69,6 +97,12 @@ func (s *Store) unsettled(ctx context.Context, seq int64, sh shard, byLane bool,
 		list = append(list, t)
 	}
 	return list, rows.Err()
+}
+
+// lastAttempted is the last row of a shard of rows that has an attempt, 0 when none has.
+func (s *Store) lastAttempted(ctx context.Context, seq int64, sh shard) (row int64, err error) {
+	err = s.read.QueryRowContext(ctx, "SELECT coalesce(max(item), 0) FROM attempts WHERE item BETWEEN ? AND ?", itemID(seq, sh.low), itemID(seq, sh.high)).Scan(&row)
+	return rowOf(row), err
 }
 
 // touched reports whether any item of a shard has an attempt, and whether any was
@@ -140,7 +174,7 @@ const itemState = `CASE
 	WHEN a.answer_kind IS NULL THEN 'submitted'
 	ELSE 'unknown' END`
 
-const itemColumns = `i.id, i.ref, i.recipient, i.source, substr(i.input, 1, 4), ` + itemState + ` AS state, coalesce(o.attempts, p.attempts), o.block, o.status, o.status_name,
+const itemColumns = `i.id, i.ref, coalesce(i.after_id, 0), i.recipient, i.source, substr(i.input, 1, 4), ` + itemState + ` AS state, coalesce(o.attempts, p.attempts), o.block, o.status, o.status_name,
 	o.gas_used, o.output, o.contract, o.error_kind, o.error, o.latency, a.hash, a.number, a.answer_kind, a.answer, coalesce(p.generation + 1, 0)`
 
 // The attempt beside an item is the one that landed, else the last one of the present
@@ -153,7 +187,7 @@ const itemTables = ` FROM items i LEFT JOIN outcomes o ON o.item = i.id
 // itemScan reads items, one after the other, without new memory for what is
 // only looked at.
 type itemScan struct {
-	id                                               int64
+	id, after                                        int64
 	source, state, recipient, output, contract, hash sql.RawBytes
 	selector                                         sql.RawBytes
 	ref, name, kind, text, lastKind, lastText        sql.NullString
@@ -169,7 +203,7 @@ func newItemScan(rec record, more ...any) *itemScan {
 	if rec.Spec.Kind.Reads() {
 		s.decode = newDecoder(rec)
 	}
-	s.dest = append([]any{&s.id, &s.ref, &s.recipient, &s.source, &s.selector, &s.state, &s.attempts, &s.block, &s.status, &s.name, &s.gas, &s.output,
+	s.dest = append([]any{&s.id, &s.ref, &s.after, &s.recipient, &s.source, &s.selector, &s.state, &s.attempts, &s.block, &s.status, &s.name, &s.gas, &s.output,
 		&s.contract, &s.kind, &s.text, &s.latency, &s.hash, &s.lastTried, &s.lastKind, &s.lastText, &s.generation}, more...)
 	return s
 }
@@ -178,7 +212,7 @@ func (s *itemScan) item(rows *sql.Rows) (Item, error) {
 	if err := rows.Scan(s.dest...); err != nil {
 		return Item{}, err
 	}
-	it := Item{Row: rowOf(s.id), ID: s.ref.String, State: ItemState(s.state), Input: bytes.Clone(s.source),
+	it := Item{Row: rowOf(s.id), ID: s.ref.String, After: rowOf(s.after), State: ItemState(s.state), Input: bytes.Clone(s.source),
 		To: addressOrNil(s.recipient), Contract: addressOrNil(s.contract), Attempts: int(max(s.attempts.Int64, s.lastTried.Int64)),
 		Block: uint64(s.block.Int64), GasUsed: uint64(s.gas.Int64), LatencyMS: s.latency.Int64, StatusName: s.name.String,
 		ErrorKind: s.kind.String, Error: s.text.String, Generation: s.generation}

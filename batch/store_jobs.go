@@ -21,11 +21,12 @@ type record struct {
 	nonceRef   string      // what the items' nonces are derived from
 	genesis    common.Hash // of the chain that the job belongs to
 	canaryOver bool        // see canaryHolds
+	dependents bool        // some of its items wait for others
 }
 
 const jobColumns = `seq, id, spec, abi, state, reason, stopped_by, registers, address, signer, nonce_ref, genesis, row_count, columns,
 	input_sha256, faults, fault_count, submitted, unknown, confirmed, reverted, rejected, expired, canceled,
-	created, started, retries, retried, finished, block, first_block, last_block, canary_over`
+	created, started, retries, retried, finished, block, first_block, last_block, canary_over, dependents`
 
 type scanner interface{ Scan(dest ...any) error }
 
@@ -43,7 +44,7 @@ func scanJob(row scanner) (record, error) {
 	)
 	err := row.Scan(&r.seq, &r.ID, &spec, &r.abi, &r.State, &r.Reason, &r.StoppedBy, &registers, &address, &signer, &r.nonceRef, &genesis,
 		&r.Rows, &columns, &sha, &faults, &r.FaultCount, &c.Submitted, &c.Unknown, &c.Confirmed, &c.Reverted, &c.Rejected,
-		&c.Expired, &c.Canceled, &created, &started, &r.Retries, &retried, &finished, &block, &low, &high, &r.canaryOver)
+		&c.Expired, &c.Canceled, &created, &started, &r.Retries, &retried, &finished, &block, &low, &high, &r.canaryOver, &r.dependents)
 	if err != nil {
 		return record{}, err
 	}
@@ -302,6 +303,11 @@ func (s *Store) setSpec(seq int64, spec Spec) error {
 		_, err := c.ExecContext(ctx, "UPDATE jobs SET spec = ? WHERE seq = ?", string(text), seq)
 		return err
 	})
+}
+
+// freeKey takes the idempotency key from a job that is invalid.
+func (s *Store) freeKey(seq int64) error {
+	return s.change("free idempotency key", "UPDATE jobs SET idempotency_key = NULL WHERE seq = ? AND state = 'invalid'", seq)
 }
 
 // setReason says why the job cannot go on; "" that it can.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -23,10 +24,11 @@ type newItem struct {
 	row       int64
 	line      int64
 	ref       string
+	after     string // the ref of an earlier item that must be confirmed first, or ""
 	recipient []byte // nil deploys
 	input     []byte
 	source    json.RawMessage
-	lane      *int64 // nil where shards are ranges of rows
+	lane      *int64 // or the key that rows are ordered by; nil where there is neither
 }
 
 // blob is b as a value for a database: nil is NULL, not an empty value.
@@ -45,26 +47,30 @@ func orNone(n *int64) any {
 	return *n
 }
 
-// twin is a row whose _id an earlier row already has.
-type twin struct {
-	item  newItem
-	first int64 // the earlier row
+// refusal is a row that the other rows do not let in.
+type refusal struct {
+	item   newItem
+	column string
+	reason string
 }
 
-// insertItems stores the items of a job that is loading, all or none. Items
-// with an _id that is taken are left out and returned.
-func (s *Store) insertItems(seq int64, items []newItem) (twins []twin, err error) {
+// insertItems stores the items of a job that is loading, all or none. Items with
+// an _id that is taken, or an _after that no earlier row has, are left out and
+// returned.
+func (s *Store) insertItems(seq int64, items []newItem) (refused []refusal, err error) {
 	list := make([]command, len(items))
 	for i, it := range items {
-		list[i] = command{insertItem, []any{itemID(seq, it.row), orNull(it.ref), blob(it.recipient), it.input, string(it.source), orNone(it.lane)}}
+		list[i] = it.command(seq)
 	}
+	waits := slices.ContainsFunc(items, func(it newItem) bool { return it.after != "" })
 	err = s.tx(func(ctx context.Context, c *sql.Conn) error {
-		twins = nil
-		if s.shared() {
+		refused = nil
+		if s.shared() && !waits { // COPY cannot look for the row that is waited for
 			if all, err := s.pg.copyItems(ctx, list); all || err != nil {
 				return err
 			}
 		}
+		left := map[string]bool{} // refs of items that were left out: who waits for them is not to blame
 		changed, err := s.db.each(ctx, c, list)
 		if err != nil {
 			return err
@@ -74,14 +80,30 @@ func (s *Store) insertItems(seq int64, items []newItem) (twins []twin, err error
 				continue
 			}
 			var first int64
-			if err := c.QueryRowContext(ctx, "SELECT id FROM items WHERE job = ? AND ref = ?", seq, it.ref).Scan(&first); err != nil {
+			err := c.QueryRowContext(ctx, "SELECT id FROM items WHERE job = ? AND ref = ?", seq, it.ref).Scan(&first)
+			switch {
+			case err == nil:
+				refused = append(refused, refusal{it, "_id", fmt.Sprintf("%q is already the _id of row %d", shorten(it.ref), rowOf(first))})
+			case !errors.Is(err, sql.ErrNoRows):
 				return err
+			case !left[it.after]:
+				refused = append(refused, refusal{it, "_after", fmt.Sprintf("no row before this one has the _id %q", shorten(it.after))})
+				fallthrough
+			default:
+				left[it.ref] = it.ref != ""
 			}
-			twins = append(twins, twin{item: it, first: rowOf(first)})
 		}
 		return nil
 	})
-	return twins, err
+	return refused, err
+}
+
+func (it newItem) command(seq int64) command {
+	args := []any{itemID(seq, it.row), orNull(it.ref), blob(it.recipient), it.input, string(it.source), orNone(it.lane)}
+	if it.after == "" {
+		return command{insertItem, args}
+	}
+	return command{insertItemAfter, append(args, seq, it.after)}
 }
 
 // dropItems removes all items of a job that is loading.
@@ -91,12 +113,13 @@ func (s *Store) dropItems(seq int64) error {
 
 // loaded is what is known of the input once all of it was read.
 type loaded struct {
-	rows    int64
-	columns []string
-	sha     [32]byte
-	faults  []RowFault
-	count   int64 // of all faults
-	shards  []shard
+	rows       int64
+	columns    []string
+	sha        [32]byte
+	faults     []RowFault
+	count      int64 // of all faults
+	shards     []shard
+	dependents bool // some rows wait for others
 }
 
 // finishLoad moves a loading job to ready, or to invalid when there are faults.
@@ -128,8 +151,8 @@ func (s *Store) finishLoad(seq int64, l loaded, now time.Time) error {
 			return err
 		}
 		res, err := c.ExecContext(ctx, `UPDATE jobs SET state = ?, reason = ?, row_count = ?, columns = ?, input_sha256 = ?,
-			faults = ?, fault_count = ?, finished = ? WHERE seq = ? AND state = 'loading'`,
-			string(state), reason, l.rows, columns, l.sha[:], faults, l.count, finished, seq)
+			faults = ?, fault_count = ?, finished = ?, dependents = ? WHERE seq = ? AND state = 'loading'`,
+			string(state), reason, l.rows, columns, l.sha[:], faults, l.count, finished, l.dependents, seq)
 		if err != nil {
 			return err
 		}

@@ -53,7 +53,7 @@ func (s *Store) putBack(p *putting, now time.Time) (last bool, err error) {
 		if _, _, err := s.moveIn(ctx, c, p.seq, jobMove{event: eventRetry, at: now, by: StopRetry, reason: retryBroke}); err != nil {
 			return err
 		}
-		if err := g.putBack(ctx, c, p); err != nil || !last {
+		if err := g.putBack(ctx, c, p, rec); err != nil || !last {
 			return err
 		}
 		_, _, err = s.moveIn(ctx, c, p.seq, jobMove{event: eventResume, at: now})
@@ -108,7 +108,7 @@ func nextGroup(ctx context.Context, c *sql.Conn, p *putting) (g group, err error
 
 // putBack opens the shards of the group, puts its outcomes aside and takes them from
 // what the job counts.
-func (g group) putBack(ctx context.Context, c *sql.Conn, p *putting) error {
+func (g group) putBack(ctx context.Context, c *sql.Conn, p *putting, rec record) error {
 	if g.rows == 0 {
 		return nil
 	}
@@ -118,13 +118,24 @@ func (g group) putBack(ctx context.Context, c *sql.Conn, p *putting) error {
 	if err != nil {
 		return err
 	}
+	by, err := parseSharding(rec.Spec.ShardBy)
+	if err != nil {
+		return err
+	}
+	place := "i.id - ?"
+	if by.byLane() {
+		place = "coalesce(i.lane, i.id - ?)"
+	}
 	for _, change := range []struct {
 		query string
 		args  []any
 	}{
 		{`UPDATE shards SET state = 'open', ticket = false WHERE job = ? AND state = 'done' AND number IN (
-			SELECT (SELECT s.number FROM shards s WHERE s.job = ? AND s.low <= coalesce(i.lane, i.id - ?) ORDER BY s.low DESC LIMIT 1)
+			SELECT (SELECT s.number FROM shards s WHERE s.job = ? AND s.low <= ` + place + ` ORDER BY s.low DESC LIMIT 1)
 			FROM outcomes o JOIN items i ON i.id = o.item WHERE ` + clause + ")", append([]any{p.seq, p.seq, itemID(p.seq, 0)}, args...)},
+		// Rows in turn: what was put back of the first shard ends before the second begins.
+		{"UPDATE jobs SET canary_over = canary_over AND NOT (? AND EXISTS (SELECT 1 FROM shards WHERE job = ? AND number = ? AND state <> 'done')) WHERE seq = ?",
+			[]any{rec.inTurn(), p.seq, canaryShard, p.seq}},
 		{`INSERT INTO past_outcomes (item, generation, ` + outcomeColumns + `)
 			SELECT o.item, (SELECT count(*) FROM past_outcomes p WHERE p.item = o.item), ` + outcomeColumns + ` FROM outcomes o WHERE ` + clause, args},
 		{"DELETE FROM outcomes AS o WHERE " + clause, args},
@@ -232,7 +243,7 @@ func (s *Store) addGenerations(ctx context.Context, seq int64, items []todo) err
 
 // earlier reads how the generations of an item before the present one have ended.
 func earlier(ctx context.Context, q querier, rec record, row int64) ([]Item, error) {
-	rows, err := q.QueryContext(ctx, `SELECT i.id, i.ref, i.recipient, NULL, substr(i.input, 1, 4), o.state, o.attempts, o.block, o.status, o.status_name, o.gas_used, o.output, o.contract,
+	rows, err := q.QueryContext(ctx, `SELECT i.id, i.ref, coalesce(i.after_id, 0), i.recipient, NULL, substr(i.input, 1, 4), o.state, o.attempts, o.block, o.status, o.status_name, o.gas_used, o.output, o.contract,
 		o.error_kind, o.error, o.latency, a.hash, a.number, a.answer_kind, a.answer, o.generation
 		FROM past_outcomes o JOIN items i ON i.id = o.item
 		LEFT JOIN attempts a ON a.item = o.item AND a.number = coalesce(o.landed, (SELECT max(number) FROM attempts

@@ -57,6 +57,7 @@ func words() map[string]string {
 		"Spec.maxWait":        "Rows that were not sent expire when nothing of the job can be sent for so long; left out: 30m",
 		"Spec.maxErrors":      "How many rows may fail, as a number or as a share of all rows",
 		"Spec.canary":         "This many rows are sent and settled before all others",
+		"Spec.orderedBy":      "Rows with the same value there are sent one after the other",
 		"Spec.signed":         "The rows are transactions that were signed elsewhere; left out where the gateway signs",
 
 		"SignedSpec.plan":       "Names what was planned and signed, as the first line of the file does",
@@ -170,9 +171,10 @@ func wordsOfItem() map[string]string {
 	return map[string]string{
 		"row":        "Number of the row, from 1, in the order of the input",
 		"id":         "The row's own _id",
+		"after":      "The row that its _after names; left out without one",
 		"state":      "Where the item stands",
 		"error":      "Why it is not confirmed",
-		"errorKind":  "Kind of the chain error, reverted, or the rule by which it expired: deadline, maxWait, blockLimit",
+		"errorKind":  "Kind of the chain error, reverted, dependency (the row that _after names did not succeed), or the rule by which it expired: deadline, maxWait, blockLimit",
 		"to":         "The contract that is called",
 		"txHash":     "Hash of the attempt that landed, else of the last one",
 		"block":      "The block that has it; of a read: the one that it was read at",

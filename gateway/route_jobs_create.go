@@ -32,10 +32,11 @@ type NewJob struct {
 	MaxWait        string            `json:"maxWait,omitempty" maxLength:"30" doc:"Rows that were not sent expire when nothing of the job can be sent for so long; left out: 30m" example:"30m"`
 	MaxErrors      string            `json:"maxErrors,omitempty" maxLength:"20" doc:"Error budget: how many rows may fail, as a number or as a share of all rows; when more have failed nothing new is sent and the job is paused. Left out: no bound" example:"1%"`
 	Canary         int               `json:"canary,omitempty" minimum:"0" doc:"This many rows, the first ones, are sent and settled before all others; when one of them fails the job is paused" example:"10"`
+	OrderedBy      string            `json:"orderedBy,omitempty" maxLength:"200" doc:"Name of an argument, another column, _id, _to or _fn: rows with the same value there are sent one after the other, in row order; rows of different values go side by side" example:"account"`
 	Name           string            `json:"name,omitempty" maxLength:"200" doc:"Free text for people"`
 	IdempotencyKey string            `json:"idempotencyKey,omitempty" maxLength:"200" doc:"The same key gives the same job, so that a request may be repeated; the header Idempotency-Key says the same"`
 	Signed         *batch.SignedSpec `json:"signed,omitempty" doc:"The rows are transactions that were signed elsewhere, in a file of batchcall sign, which is streamed with PUT /v1/jobs/{id}/rows as application/x-ndjson; account and rows are left out then"`
-	Rows           []json.RawMessage `json:"rows,omitempty" doc:"The rows: objects with argument names, or arrays in argument order. Reserved names: _id, _to, _fn. Left out: stream them with PUT /v1/jobs/{id}/rows"`
+	Rows           []json.RawMessage `json:"rows,omitempty" doc:"The rows: objects with argument names, or arrays in argument order. Reserved names: _id, _to, _fn, _after (the _id of an earlier row that must be confirmed first). Left out: stream them with PUT /v1/jobs/{id}/rows"`
 	Start          *bool             `json:"start,omitempty" default:"true" doc:"Begin to send when the rows are stored; false waits for POST /v1/jobs/{id}/start. Only with rows"`
 }
 
@@ -113,7 +114,7 @@ func (g *Gateway) createJob(ctx context.Context, in *createJobInput) (*createJob
 		Name: b.Name, IdempotencyKey: key, Target: b.Target, Account: b.Account,
 		Contract: b.Contract, To: to, Function: b.Function, ABI: abi, Event: b.Event, Rate: b.Rate, InFlight: b.InFlight, Signed: b.Signed,
 		Priority: batch.Priority(b.Priority), ShardBy: b.ShardBy, Deadline: deadline, MaxWait: maxWait,
-		MaxErrors: b.MaxErrors, Canary: b.Canary,
+		MaxErrors: b.MaxErrors, Canary: b.Canary, OrderedBy: b.OrderedBy,
 	})
 	if err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package report
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"slices"
 	"strings"
 
@@ -23,11 +24,16 @@ func writeFailed(ctx context.Context, s source, opt Options, w *bufio.Writer) er
 	columns := s.Job().Columns
 	l := newLines(columns, false) // only for the input
 	if columns == nil {
-		return eachFailed(ctx, s, l, func(_ batch.TimedItem, cells []string) error {
-			_, _ = w.WriteString(cells[0])
+		return eachFailed(ctx, s, l, func(it batch.TimedItem, cells []string) error {
+			row := cells[0]
+			if noLongerWaits(it) {
+				row = without(row, "_after")
+			}
+			_, _ = w.WriteString(row)
 			return w.WriteByte('\n')
 		})
 	}
+	after := slices.Index(columns, "_after")
 	comma := byte(',')
 	if strings.ContainsRune(";|\t", opt.Delimiter) {
 		comma = byte(opt.Delimiter)
@@ -46,8 +52,49 @@ func writeFailed(ctx context.Context, s source, opt Options, w *bufio.Writer) er
 		return err
 	}
 	return eachFailed(ctx, s, l, func(it batch.TimedItem, cells []string) error {
+		if after >= 0 && noLongerWaits(it) {
+			cells[after] = ""
+		}
 		return write(cells, string(it.State), cleanText(it.Error))
 	})
+}
+
+// noLongerWaits reports whether the row that an item waits for has succeeded: it is
+// not among the failed ones, and need not be waited for any more.
+func noLongerWaits(it batch.TimedItem) bool { return it.AfterState == batch.ItemConfirmed }
+
+// without takes a member out of a row that is a JSON object.
+func without(row, member string) string {
+	in := json.NewDecoder(strings.NewReader(row))
+	if start, err := in.Token(); err != nil || start != json.Delim('{') {
+		return row
+	}
+	var out strings.Builder
+	for in.More() {
+		name, err := in.Token()
+		if err != nil {
+			return row
+		}
+		var value json.RawMessage
+		if err := in.Decode(&value); err != nil {
+			return row
+		}
+		if name == member {
+			continue
+		}
+		quoted, err := json.Marshal(name)
+		if err != nil {
+			return row
+		}
+		out.WriteString(map[bool]string{true: "{", false: ","}[out.Len() == 0])
+		out.Write(quoted)
+		out.WriteByte(':')
+		out.Write(value)
+	}
+	if out.Len() == 0 {
+		return "{}"
+	}
+	return out.String() + "}"
 }
 
 // eachFailed gives each failed row with its cells to write.

@@ -108,3 +108,19 @@ func TestOnlyWhatTookNoEffectIsFedBack(t *testing.T) {
 	s.job.Columns = nil
 	require.Equal(t, "[\"reverted\"]\n[\"rejected\"]\n[\"expired\"]\n[\"canceled\"]\n", write(t, s, Options{Format: Failed}))
 }
+
+// What a failed row waited for is in the file only when that failed, too.
+func TestFailedRowsDoNotWaitForRowsThatSucceeded(t *testing.T) {
+	t.Parallel()
+	set := func(s *fakeSource) string {
+		s.items[0].State, s.items[0].AfterState = batch.ItemReverted, batch.ItemConfirmed
+		s.items[1].State, s.items[1].AfterState = batch.ItemRejected, batch.ItemReverted
+		return reportText(s, Options{Format: Failed})
+	}
+	text := set(sourceOf([]string{"_id", "_after", "a"}, [][]string{{"r2", "r1", "x"}, {"r3", "r2", "y"}}))
+	require.Equal(t, []string{"r2,,x", "r3,r2,y"}, []string{strings.Split(text, "\n")[1][:5], strings.Split(text, "\n")[2][:7]})
+
+	text = set(newJob(nil, []json.RawMessage{
+		json.RawMessage(`{"_id":"r2","_after":"r1","n":123456789012345678901,"o":{"_after":1}}`), json.RawMessage(`{"_id":"r3","_after":"r2"}`)}))
+	require.Equal(t, `{"_id":"r2","n":123456789012345678901,"o":{"_after":1}}`+"\n"+`{"_id":"r3","_after":"r2"}`+"\n", text)
+}

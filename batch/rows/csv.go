@@ -192,7 +192,7 @@ func (c *CSV) makeRow() (Row, error) {
 			count(len(cells), "cell"), count(len(c.columns), "column"))}
 	}
 	for i, what := range c.roles {
-		if what == roleID && roundedNumber(cells[i]) {
+		if (what == roleID || what == roleAfter) && roundedNumber(cells[i]) {
 			return Row{}, &Fault{Row: c.row, Line: c.starts[i], Column: c.columns[i],
 				Reason: fmt.Sprintf("%q is how a spreadsheet writes a number that it has rounded: make the column text there, and take the values from their source", cells[i])}
 		}
@@ -215,6 +215,8 @@ func textRow(columns []string, roles []role, cells []string) Row {
 			row.To = cell
 		case roleFn:
 			row.Fn = cell
+		case roleAfter:
+			row.After = cell
 		case roleCell:
 			row.Cells = append(row.Cells, Cell{Column: columns[i], Value: cell})
 		}

@@ -110,17 +110,17 @@ func TestCSVReadsWhatPeopleWrite(t *testing.T) {
 
 func TestCSVRowsKnowWhereTheyAre(t *testing.T) {
 	t.Parallel()
-	r := csvOf(t, "digest,_id,_to,memo,_fn,_state\n\nd1,r-1,0xaa,m1,save,confirmed\n\"d\n2\",r-2,,m2,,\nd3,r-3,,<m3>,,\n", CSVOptions{})
+	r := csvOf(t, "digest,_id,_to,memo,_fn,_state,_after\n\nd1,r-1,0xaa,m1,save,confirmed,\n\"d\n2\",r-2,,m2,,,r-1\nd3,r-3,,<m3>,,,\n", CSVOptions{})
 	rows, faults := readAll(t, r)
 	require.Empty(t, faults)
 	require.Equal(t, []Row{
 		{Number: 1, Line: 3, ID: "r-1", To: "0xaa", Fn: "save", Cells: []Cell{{"digest", "d1"}, {"memo", "m1"}}, Source: rows[0].Source},
-		{Number: 2, Line: 4, ID: "r-2", Cells: []Cell{{"digest", "d\n2"}, {"memo", "m2"}}, Source: rows[1].Source},
+		{Number: 2, Line: 4, ID: "r-2", After: "r-1", Cells: []Cell{{"digest", "d\n2"}, {"memo", "m2"}}, Source: rows[1].Source},
 		{Number: 3, Line: 6, ID: "r-3", Cells: []Cell{{"digest", "d3"}, {"memo", "<m3>"}}, Source: rows[2].Source},
 	}, rows)
 	var source []string
 	require.NoError(t, json.Unmarshal(rows[0].Source, &source))
-	require.Equal(t, []string{"d1", "r-1", "0xaa", "m1", "save", "confirmed"}, source)
+	require.Equal(t, []string{"d1", "r-1", "0xaa", "m1", "save", "confirmed", ""}, source)
 }
 
 func TestCSVSaysWhatIsWrong(t *testing.T) {
@@ -141,7 +141,6 @@ func TestCSVSaysWhatIsWrong(t *testing.T) {
 		"all faults of it":      {"a,a,\n1,2,3\n", CSVOptions{}, []string{`input (line 1), column "a": columns 1 and 2 have the same name "a"; the header has no name for column 3`}, 0},
 		"_from is reserved":     {"a,_from\n1,2\n", CSVOptions{}, []string{`input (line 1), column "_from": this name is reserved for a later version and not supported yet: remove it`}, 0},
 		"_value is reserved":    {"_value\n1\n", CSVOptions{}, []string{`input (line 1), column "_value": this name is reserved for a later version and not supported yet: remove it`}, 0},
-		"_after is reserved":    {"_after\n1\n", CSVOptions{}, []string{`input (line 1), column "_after": this name is reserved for a later version and not supported yet: remove it`}, 0},
 		"broken header":         {"a\"b,c\n1,2\n", CSVOptions{}, []string{"input (line 1): the header has a quote in a cell that does not begin with one: put the cell in quotes and write each quote inside it twice"}, 0},
 		"too few cells":         {"a,b\n1\n1,2\n", CSVOptions{}, []string{"row 1 (line 2): has 1 cell, but the header has 2 columns"}, 1},
 		"too many cells":        {"a,b\n1,2\n1,2,3\n", CSVOptions{}, []string{"row 2 (line 3): has 3 cells, but the header has 2 columns"}, 1},
@@ -167,6 +166,7 @@ func TestCSVSaysWhatIsWrong(t *testing.T) {
 		"broken UTF-16":         {"\xff\xfea\x00\n\x00\x00\xd8x\x00\n\x001\x00\n\x00", CSVOptions{}, []string{`row 1 (line 2), column "a": is not valid UTF-16, which the text before it is`}, 1},
 		"half of UTF-16":        {"\xff\xfea\x00\n\x001", CSVOptions{}, []string{`row 1 (line 2), column "a": is not valid UTF-16, which the text before it is`}, 0},
 		"a zero in UTF-16":      {"\xff\xfea\x00\n\x00\x00\x00", CSVOptions{}, []string{`row 1 (line 2), column "a": has a zero byte`}, 0},
+		"a rounded _after":      {"_after,a\n1.23E+18,1\n", CSVOptions{}, []string{`row 1 (line 2), column "_after": "1.23E+18" is how a spreadsheet writes a number that it has rounded: make the column text there, and take the values from their source`}, 0},
 		"a rounded _id":         {"_id,a\n1.23E+18,1\n\"1,23E+18\",2\n1E+1x,3\n", CSVOptions{}, []string{`row 1 (line 2), column "_id": "1.23E+18" is how a spreadsheet writes a number that it has rounded: make the column text there, and take the values from their source`, `row 2 (line 3), column "_id": "1,23E+18" is how a spreadsheet writes a number that it has rounded: make the column text there, and take the values from their source`}, 1},
 		"a late zero byte":      {"a\n" + strings.Repeat("x\n", blockSize) + "\x00\n", CSVOptions{}, []string{fmt.Sprintf(`row %d (line %d), column "a": has a zero byte`, blockSize+1, blockSize+2)}, blockSize},
 		"many faults":           {"a,b\n1\n\"x\"y,2\n3,4\n5,6,7\n", CSVOptions{}, []string{"row 1 (line 2): has 1 cell, but the header has 2 columns", `row 2 (line 3), column "a": has 'y' behind the closing quote: write a quote inside a cell twice`, "row 4 (line 5): has 3 cells, but the header has 2 columns"}, 1},

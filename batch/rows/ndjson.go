@@ -163,12 +163,16 @@ func jsonRow(value json.RawMessage, number, line int64) (Row, error) {
 			row.Cells = append(row.Cells, Cell{Column: m.Name, Value: m.Value})
 		case roleRefused:
 			return fault(m.Name, refusedReason)
-		case roleID:
+		case roleID, roleAfter:
 			number, isNumber := m.Value.(json.Number)
 			if !isText && !isNumber {
 				return fault(m.Name, "must be a text or a number")
 			}
-			row.ID = text + number.String()
+			if what == roleID {
+				row.ID = text + number.String()
+			} else {
+				row.After = text + number.String()
+			}
 		case roleTo, roleFn:
 			if !isText {
 				return fault(m.Name, "must be a text")

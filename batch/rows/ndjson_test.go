@@ -22,7 +22,7 @@ func ndjsonOf(t testing.TB, text string) *NDJSON {
 
 func TestNDJSONReadsObjectsAndArrays(t *testing.T) {
 	t.Parallel()
-	text := "\xef\xbb\xbf" + `{"z":123456789012345678901234567890,"a":["x",null,true],"_id":7,"_to":"0xaa","_fn":"save","_state":"confirmed"}` +
+	text := "\xef\xbb\xbf" + `{"z":123456789012345678901234567890,"a":["x",null,true],"_id":7,"_to":"0xaa","_fn":"save","_after":6,"_state":"confirmed"}` +
 		"\r\n\n  [\"p\",{\"k\":1.50}] \n{}"
 	r := ndjsonOf(t, text)
 	require.Nil(t, r.Columns())
@@ -30,7 +30,7 @@ func TestNDJSONReadsObjectsAndArrays(t *testing.T) {
 	require.Empty(t, faults)
 	require.Equal(t, []Row{
 		{
-			Number: 1, Line: 1, ID: "7", To: "0xaa", Fn: "save", Source: rows[0].Source,
+			Number: 1, Line: 1, ID: "7", To: "0xaa", Fn: "save", After: "6", Source: rows[0].Source,
 			Cells: []Cell{{"z", json.Number("123456789012345678901234567890")}, {"a", []any{"x", nil, true}}},
 		},
 		{Number: 2, Line: 3, Cells: []Cell{{"", "p"}, {"", map[string]any{"k": json.Number("1.50")}}}, Source: json.RawMessage(`["p",{"k":1.50}]`)},

@@ -258,13 +258,13 @@ func (p *Parquet) place(row *Row, i int, value any, text string) error {
 	switch what := p.roles[i]; what {
 	case roleCell:
 		row.Cells = append(row.Cells, Cell{Column: p.columns[i], Value: value})
-	case roleID, roleTo, roleFn:
+	case roleID, roleTo, roleFn, roleAfter:
 		switch value.(type) {
 		case nil, string, []byte, json.Number:
 		default:
 			return &Fault{Row: p.row, Column: p.columns[i], Reason: "must be a text, a number or bytes"}
 		}
-		*map[role]*string{roleID: &row.ID, roleTo: &row.To, roleFn: &row.Fn}[what] = text
+		*map[role]*string{roleID: &row.ID, roleTo: &row.To, roleFn: &row.Fn, roleAfter: &row.After}[what] = text
 	}
 	return nil
 }

@@ -14,6 +14,7 @@ const (
 	roleID                  // _id
 	roleTo                  // _to
 	roleFn                  // _fn
+	roleAfter               // _after
 	roleSkipped             // a result column of a report that is fed back: kept in Source only
 	roleRefused             // reserved, and nothing can be done with it yet
 )
@@ -27,7 +28,9 @@ func roleOf(name string) role {
 		return roleTo
 	case "_fn":
 		return roleFn
-	case "_from", "_value", "_after":
+	case "_after":
+		return roleAfter
+	case "_from", "_value":
 		return roleRefused
 	}
 	if strings.HasPrefix(name, "_") {

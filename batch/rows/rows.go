@@ -21,6 +21,7 @@ type Row struct {
 	ID     string          // reserved column _id
 	To     string          // reserved column _to
 	Fn     string          // reserved column _fn
+	After  string          // reserved column _after
 	Cells  []Cell          // all columns that are not reserved, in order; positional JSON arrays have Column ""
 	Source json.RawMessage // the row as it came: an array of all cell texts (CSV, Parquet), or the JSON value
 	Signed *Signed         // the transaction of the row, in a file of transactions that were signed elsewhere; else nil

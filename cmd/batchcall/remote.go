@@ -111,7 +111,7 @@ func (r *remote) Create(ctx context.Context, spec batch.Spec) (batch.Job, bool, 
 		Name: spec.Name, IdempotencyKey: spec.IdempotencyKey, Target: spec.Target, Account: spec.Account,
 		Contract: spec.Contract, To: spec.To, Function: spec.Function, ABI: spec.ABI, Event: spec.Event, Rate: spec.Rate, InFlight: spec.InFlight, Signed: spec.Signed,
 		Priority: spec.Priority, ShardBy: spec.ShardBy, Deadline: spec.Deadline, MaxWait: spec.MaxWait,
-		MaxErrors: spec.MaxErrors, Canary: spec.Canary,
+		MaxErrors: spec.MaxErrors, Canary: spec.Canary, OrderedBy: spec.OrderedBy,
 	})
 }
 

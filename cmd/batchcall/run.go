@@ -15,16 +15,19 @@ import (
 
 // runOptions are the flags of batchcall run.
 type runOptions struct {
-	input  inputOptions
-	callee calleeOptions
-	terms  termsOptions
-	event  string
-	shards string
-	name   string
-	key    string
-	anew   bool
-	files  jobFiles
+	input   inputOptions
+	callee  calleeOptions
+	terms   termsOptions
+	event   string
+	ordered string
+	shards  string
+	name    string
+	key     string
+	anew    bool
+	files   jobFiles
 }
+
+const orderedByUsage = "send rows with the same value in this `column` one after the other"
 
 func (a *app) runCommand() *cobra.Command {
 	var o runOptions
@@ -40,7 +43,8 @@ structs are JSON in a cell; integers are decimal or 0x hex; bytes are 0x hex.
 NDJSON has an object (argument names) or an array a line. Parquet has columns with
 the names of the arguments. CSV and NDJSON may be packed with gzip or zstd. Numbers
 that a spreadsheet has rounded (1.23E+18) are refused. Reserved names: _id (a
-name for the row), _to (the contract of this row), _fn (the function of this row).
+name for the row), _to (the contract of this row), _fn (the function of this row),
+_after (the _id of an earlier row that must be confirmed first).
 
 The same command run again finds the same job: one that was interrupted goes on,
 one that is done is only shown. Target, contract address, function, signer and
@@ -51,6 +55,12 @@ on with these.
 --canary N sends the first N rows alone; when one of them is not confirmed the job is
 paused. --max-errors pauses it when more rows were reverted or rejected. Both end with
 exit code 3, and batchcall resume goes on, with a larger --max-errors.
+
+Rows are sent side by side. With --ordered-by COLUMN (an argument, another column,
+_to or _fn) those with the same value there are sent one after the other, in the
+order of the file, each when the one before is settled; when one fails the next goes
+on. A row with an _after is sent once the earlier row with that _id is confirmed, and
+is rejected when that one does not succeed. One gateway at a time carries such a job.
 
 Where several jobs have work for one target (in a gateway, or after resume), those
 of higher priority go first; about one in sixteen transactions is left to each lower
@@ -66,6 +76,7 @@ An interrupt (Ctrl-C) settles what is in flight and prints how to go on. With
 		Example: `  batchcall run -f rows.csv --contract Evidence --fn 'save(bytes32,string)' \
       --node 127.0.0.1:20200 --certs nodes/127.0.0.1/sdk --report report.csv
   batchcall run -f - --format ndjson --contract Ledger --fn transfer --rate 200 --canary 10 --max-errors 1% < transfers.ndjson
+  batchcall run -f payments.csv --contract Ledger --fn 'transfer(address,uint256)' --ordered-by to
   batchcall run -f rows.csv --to 0x31ed5233b81c79d5adddeef991f531a9bbc2ad01 \
       --fn 'save(bytes32 digest,string text)' --gateway https://gate.example:8443 --report - -q > report.csv`,
 		Args: usageArgs(cobra.NoArgs),
@@ -76,6 +87,7 @@ An interrupt (Ctrl-C) settles what is in flight and prints how to go on. With
 	f.StringVarP(&o.input.file, "file", "f", "", "`file` with the rows, - for standard input")
 	o.callee.addTo(f)
 	o.terms.addTo(f)
+	f.StringVar(&o.ordered, "ordered-by", "", orderedByUsage)
 	f.StringVar(&o.event, "event", "", "`event` that the contract must emit in every confirmed row, as 'Saved(bytes32,address)': batchcall reconcile and a gateway's audit look for it")
 	f.StringVar(&o.shards, "shard-by", "", "how rows are cut into `shards`, which several gateways share: range(ROWS), key(COLUMN) or time(COLUMN,1h), the oldest first (default range(250))")
 	f.StringVar(&o.name, "name", "", "free `text` to find the job by")
@@ -107,7 +119,7 @@ func (a *app) run(ctx context.Context, o runOptions) (err error) {
 	if err := o.check(); err != nil {
 		return err
 	}
-	spec := batch.Spec{Kind: batch.KindBatch, Name: o.name, IdempotencyKey: o.key, Event: o.event, ShardBy: o.shards}
+	spec := batch.Spec{Kind: batch.KindBatch, Name: o.name, IdempotencyKey: o.key, Event: o.event, ShardBy: o.shards, OrderedBy: o.ordered}
 	o.terms.put(&spec)
 	if err := o.callee.put(&spec); err != nil {
 		return err
@@ -234,7 +246,7 @@ func (a *app) beginFailed(ctx context.Context, err error, o runOptions, job batc
 	}
 	if isConflict(err) {
 		if o.key == "" {
-			return exitWith(exitUsage, "the same rows were run before with another --name, --abi or --canary, or on a chain that has been rebuilt since: use the same name and ABI, or --new. Look for the job with: %s", a.again("get"))
+			return exitWith(exitUsage, "the same rows were run before with another --name, --abi, --canary or --ordered-by, or on a chain that has been rebuilt since: use the same ones, or --new. Look for the job with: %s", a.again("get"))
 		}
 		return exitWith(exitUsage, "--idempotency-key %s belongs to another request or to other rows: choose a new key, or send the same again", o.key)
 	}

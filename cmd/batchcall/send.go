@@ -15,10 +15,11 @@ import (
 
 // sendOptions are the flags of batchcall send.
 type sendOptions struct {
-	file  string
-	terms termsOptions
-	name  string
-	files jobFiles
+	file    string
+	terms   termsOptions
+	ordered string
+	name    string
+	files   jobFiles
 }
 
 func (a *app) sendCommand() *cobra.Command {
@@ -38,7 +39,8 @@ same job, and even in another store nothing is executed twice.
 
 All transactions of the file have one block limit: the last block that may have
 them. How many blocks are left is shown. Rows that were not included by then have
-a proof of it, and never will be: plan the file of failed rows again.
+a proof of it, and never will be: plan the file of failed rows again. Rows that are
+sent in turn (--ordered-by, _after; see batchcall run) take longer to be included.
 
 ` + exitHelp,
 		Example: `  batchcall send signed.ndjson --node 127.0.0.1:20200 --certs nodes/127.0.0.1/sdk --report report.csv
@@ -52,6 +54,7 @@ a proof of it, and never will be: plan the file of failed rows again.
 	f := cmd.Flags()
 	f.SortFlags = false
 	o.terms.addTo(f)
+	f.StringVar(&o.ordered, "ordered-by", "", orderedByUsage)
 	f.StringVar(&o.name, "name", "", "free `text` to find the job by")
 	o.files.addTo(f, "FILE.failed.csv beside the input, unless it is there already")
 	return cmd
@@ -98,6 +101,7 @@ func (a *app) send(ctx context.Context, o sendOptions) (err error) {
 	spec := batch.Spec{
 		Kind: batch.KindBatch, Name: o.name, IdempotencyKey: "signed-" + hex.EncodeToString(in.sha256[:20]), Target: target,
 		Contract: h.Contract, To: h.To, Function: h.Function, ABI: h.ABI, Signed: &signed,
+		OrderedBy: o.ordered,
 	}
 	o.terms.put(&spec)
 	job, err := a.begin(ctx, s, spec, in)
@@ -166,7 +170,7 @@ func (a *app) sendFailed(ctx context.Context, err error) error {
 		return a.refused(faults, count)
 	}
 	if isConflict(err) {
-		return exitWith(exitUsage, "this file was sent before with another --name, or on a chain that has been rebuilt since: use the same name. Look for the job with: %s", a.again("get"))
+		return exitWith(exitUsage, "this file was sent before with another --name, --canary or --ordered-by, or on a chain that has been rebuilt since: use the same ones. Look for the job with: %s", a.again("get"))
 	}
 	return err
 }

@@ -41,6 +41,7 @@ type JobRequest struct {
 	SameBlock      bool              `json:"sameBlock,omitempty"`      // of calls and plans: read at the block at which the job begins
 	MaxErrors      string            `json:"maxErrors,omitempty"`      // most rows that may be reverted or rejected, "100" or "1%" of all; more pause the job. "" is no bound
 	Canary         int               `json:"canary,omitempty"`         // this many rows are sent and settled before all others
+	OrderedBy      string            `json:"orderedBy,omitempty"`      // rows with the same value there are sent one after the other
 	Rows           []json.RawMessage `json:"rows,omitempty"`           // objects or arrays; nil when PutRows will send them
 	Start          *bool             `json:"start,omitempty"`          // only with Rows; nil is true: begin to send when they are stored
 }

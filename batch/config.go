@@ -38,9 +38,10 @@ type Limits struct {
 }
 
 // DefaultInFlight is the most transactions in flight where Limits say nothing:
-// two full blocks of a FISCO BCOS chain with its usual 1000 transactions each,
-// so that one block fills while another is executed.
-const DefaultInFlight = 2000
+// four full blocks of a FISCO BCOS chain with its usual 1000 transactions each. One
+// is executed, one is ready to be, and two are on their ways: answered and read here,
+// signed and sent anew.
+const DefaultInFlight = 4000
 
 // Target is one target as the engine uses it.
 type Target struct {

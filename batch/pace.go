@@ -63,9 +63,9 @@ type stretch struct {
 }
 
 const (
-	// paceFirst is half a usual block: a full one and then two are in flight after
-	// two rounds.
-	paceFirst = 512
+	// paceFirst is a little more than a usual block: a full one is made at once, while
+	// one that is not full waits for its time. Two and four follow.
+	paceFirst = 1024
 	// A round has to be this much faster for the window to be doubled again.
 	paceGain = 1.1
 	// Doubling ends with the second round in a row that is not faster: one alone may
@@ -73,12 +73,12 @@ const (
 	paceMisses = 2
 	// paceRounds are measured together. Blocks and rounds do not end together, so
 	// that one round alone is wrong by up to a block.
-	paceRounds = 4
+	paceRounds = 8
 	paceSpan   = 250 * time.Millisecond // and at least so long, where answers come at once
-	// A trial is kept when it gains a third of what it adds, or loses a twelfth of
-	// what it takes away: 8 % more answers, or 2 % less, for a quarter of the window.
-	paceWorth = 3
-	paceSame  = 12
+	// A trial is kept when it gains a sixth of what it adds, or loses a 24th of what it
+	// takes away: 4 % more answers, or 1 % less, for a quarter of the window.
+	paceWorth = 6
+	paceSame  = 24
 	// The rest between two trials, in rounds, doubles up to a minute or so for each
 	// one in vain.
 	paceRest     = 8

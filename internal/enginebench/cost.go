@@ -10,9 +10,11 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strconv"
 	"time"
 
+	"github.com/bcosgate/bcosgate/batch"
 	"github.com/bcosgate/bcosgate/internal/replay"
 )
 
@@ -32,7 +34,7 @@ func costCommand(ctx context.Context, args []string) error {
 	f := flag.NewFlagSet("cost", flag.ContinueOnError)
 	b.flags(f, 3)
 	n := f.Int("n", 100_000, "rows of each run")
-	window := f.Int("window", 2000, "transactions of the replay under way at a time")
+	window := f.Int("window", batch.DefaultInFlight, "transactions of the replay under way at a time")
 	if err := f.Parse(args); err != nil {
 		return err
 	}
@@ -63,19 +65,20 @@ func (b *bench) cost(ctx context.Context, n, window int) (err error) {
 	t := target{contract: load.Contract}
 
 	var bare, durable, memory, perRow best
+	var took time.Duration
+	var onDisk, inMemory engineRun
+	steps := []func() error{
+		func() (err error) { took, err = b.bare(ctx, load, n, window); return err },
+		func() (err error) { onDisk, err = b.runEngine(ctx, t, n, b.dir); return err },
+		func() (err error) { inMemory, err = b.runEngine(ctx, t, n, memoryDir); return err },
+	}
 	for round := range b.rounds {
-		took, err := b.bare(ctx, load, n, window)
-		if err != nil {
-			return err
+		for _, step := range steps {
+			if err := step(); err != nil {
+				return err
+			}
 		}
-		onDisk, err := b.runEngine(ctx, t, n, b.dir)
-		if err != nil {
-			return err
-		}
-		inMemory, err := b.runEngine(ctx, t, n, memoryDir)
-		if err != nil {
-			return err
-		}
+		slices.Reverse(steps) // a ledger grows, and nobody is always the first
 		if round == 0 {
 			fmt.Println("rows a second: bare replay   engine   without durability    whole run   CPU µs a row")
 		}

@@ -211,7 +211,7 @@ type simChain struct {
 // number of answers.
 func (c simChain) run(p *pace, span time.Duration) (answered int) {
 	start := time.Unix(0, 0)
-	engine := start     // when it is free
+	engine := start      // when it is free
 	var pool []simulated // in order of arrival
 	inFlight := 0
 	send := func(now time.Time) {

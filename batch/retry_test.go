@@ -577,7 +577,9 @@ func TestTwoEnginesRetryTheSameJob(t *testing.T) {
 	f := newFleet(t, 2)
 	ctx := context.Background()
 	f[0].chain.revert, f[0].chain.perBlock = allRevert, 1000
-	id := f[0].wait(f[0].run(saveSpec(), n).ID).ID
+	spec := saveSpec()
+	spec.ShardBy = "range(1000)"
+	id := f[0].wait(f[0].run(spec, n).ID).ID
 	f[0].chain.with(func(c *fakeChain) { c.revert = nil })
 	results := make(chan error, len(f))
 	for _, b := range f {
@@ -591,6 +593,29 @@ func TestTwoEnginesRetryTheSameJob(t *testing.T) {
 			require.ErrorIs(t, err, ErrState)
 		}
 	}
+	require.Equal(t, Counts{Confirmed: n}, f[1].wait(id).Counts)
+	f[1].checkCounts(id)
+	require.Equal(t, n, f[1].succeedsOnce())
+}
+
+// What one process leaves half put back, another one goes on with.
+func TestAnotherEngineGoesOnWithARetry(t *testing.T) {
+	t.Parallel()
+	const n = retryRows + 500
+	f := newFleet(t, 2)
+	ctx := context.Background()
+	f[0].chain.revert, f[0].chain.perBlock = allRevert, 1000
+	spec := saveSpec()
+	spec.ShardBy = "range(1000)"
+	id := f[0].wait(f[0].run(spec, n).ID).ID
+	f[0].chain.with(func(c *fakeChain) { c.revert = nil })
+	rec, err := jobByID(ctx, f[0].store.read, id)
+	require.NoError(t, err)
+	last, err := f[0].store.putBack(&putting{seq: rec.seq, states: DefaultRetryStates}, time.Now())
+	require.NoError(t, err)
+	require.False(t, last)
+	f[0].hang()
+	require.EqualValues(t, 500, f[1].retry(id).Rows)
 	require.Equal(t, Counts{Confirmed: n}, f[1].wait(id).Counts)
 	f[1].checkCounts(id)
 	require.Equal(t, n, f[1].succeedsOnce())

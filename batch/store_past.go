@@ -91,13 +91,13 @@ func (p Pace) Rate() float64 {
 }
 
 // PastPace adds up the newest batches of a target that are done and had at least so
-// many executed rows.
+// many executed rows, without those that stood still before rows were retried.
 func (s *Store) PastPace(ctx context.Context, target string, jobs int, atLeast int64) (Pace, error) {
 	var p Pace
 	var ms int64
 	err := s.read.QueryRowContext(ctx, `SELECT count(*), coalesce(sum(n), 0), coalesce(sum(took), 0) FROM (
 		SELECT confirmed + reverted AS n, finished - started AS took FROM jobs
-		WHERE target = ? AND kind = 'batch' AND state = 'done' AND started IS NOT NULL AND confirmed + reverted >= ?
+		WHERE target = ? AND kind = 'batch' AND state = 'done' AND started IS NOT NULL AND retries = 0 AND confirmed + reverted >= ?
 		ORDER BY seq DESC LIMIT ?) past`, target, atLeast, jobs).Scan(&p.Jobs, &p.Rows, &ms)
 	p.Took = time.Duration(ms) * time.Millisecond
 	if err != nil {

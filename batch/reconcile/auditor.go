@@ -244,7 +244,7 @@ func (a *Auditor) round(since time.Time) error {
 			if job.Finished == nil || job.Finished.Before(since) || !job.State.Final() || job.State == batch.JobInvalid {
 				continue
 			}
-			if r, err := a.Result(a.living, job.ID); err == nil && a.fresh(r) {
+			if r, err := a.Result(a.living, job.ID); err == nil && a.fresh(r, *job.Finished) {
 				continue
 			}
 			if a.run(job.ID, Options{Nodes: a.cfg.Nodes, Rate: a.cfg.Rate, Listed: auditedListed}); a.living.Err() != nil {
@@ -256,12 +256,12 @@ func (a *Auditor) round(since time.Time) error {
 }
 
 // fresh reports whether a job needs no audit now: somebody has asked for it, or it was
-// compared a moment ago, perhaps by another process.
-func (a *Auditor) fresh(r Result) bool {
+// compared a moment ago, perhaps by another process, and has not ended anew since.
+func (a *Auditor) fresh(r Result, ended time.Time) bool {
 	if r.Finished.IsZero() {
 		return true
 	}
-	return r.Error == "" && r.Nodes >= a.cfg.Nodes && time.Since(r.Finished) < a.cfg.Every/2
+	return r.Error == "" && r.Nodes >= a.cfg.Nodes && time.Since(r.Finished) < a.cfg.Every/2 && !r.Finished.Before(ended)
 }
 
 // run reconciles one job, keeps the result and tells of it.

@@ -269,6 +269,24 @@ func TestAuditsShareTheWork(t *testing.T) {
 	})
 }
 
+// A job that was retried has ended anew: what was found before says nothing of it.
+func TestAuditTakesAJobThatEndedAnew(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store, nodes := agreeing(job("j", batch.KindBatch, batch.JobDone, time.Now()), job("again", batch.KindBatch, batch.JobDone, time.Now())), &fakeNodes{}
+		for range 2 {
+			a := reconcile.NewAuditor(reconcile.New(store, []reconcile.Target{{Name: "main", Chain: nodes}}), store, reconcile.AuditorConfig{Every: 24 * time.Hour})
+			require.NoError(t, a.Start(t.Context()))
+			time.Sleep(10 * time.Minute)
+			synctest.Wait()
+			require.NoError(t, a.Stop(t.Context()))
+			store.jobs[1] = job("again", batch.KindBatch, batch.JobDone, time.Now())
+		}
+		require.Equal(t, 1, nodes.count("j"))
+		require.Equal(t, 2, nodes.count("again"))
+	})
+}
+
 func TestAResultThatCannotBeSavedIsRemembered(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

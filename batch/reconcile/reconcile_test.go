@@ -11,6 +11,7 @@ import (
 	"github.com/bcosgate/bcosgate/batch"
 	"github.com/bcosgate/bcosgate/batch/reconcile"
 	"github.com/bcosgate/bcosgate/chain"
+	"github.com/bcosgate/bcosgate/internal/assemble"
 )
 
 // All share one world, which they only read: it is the same job each time.
@@ -281,4 +282,43 @@ func (w *world) around(t *testing.T) {
 	require.NoError(t, err)
 	require.EqualValues(t, 1, res.Nameless)
 	require.Equal(t, reconcile.Agrees, res.State, "%+v", res.Listed)
+}
+
+// What reverted before a row was retried is on the chain as the store has it.
+func TestReconcileARetriedJob(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	store, err := batch.OpenStore(t.Context(), w.path)
+	require.NoError(t, err)
+	engine, err := batch.NewEngine(batch.Config{Store: store, Targets: assemble.EngineTargets(w.targets)})
+	require.NoError(t, err)
+	require.NoError(t, engine.Start(t.Context()))
+	res, err := engine.Retry(t.Context(), w.job.ID, nil)
+	require.NoError(t, err)
+	require.EqualValues(t, reverted, res.Rows)
+	_, err = engine.Wait(t.Context(), w.job.ID)
+	require.NoError(t, err)
+	require.NoError(t, engine.Stop(context.Background()))
+	require.NoError(t, store.Close())
+
+	found, err := w.run(t, w.store(t), w.targets[0].Guard, reconcile.Options{Event: saved})
+	require.NoError(t, err)
+	require.Equal(t, reconcile.Agrees, found.State, "%+v", found.Listed)
+	require.EqualValues(t, jobRows+reverted, found.Transactions, "those that reverted before are known")
+
+	past := func(set string) string {
+		return "UPDATE past_outcomes SET " + set + " WHERE item = (SELECT max(item) FROM past_outcomes)"
+	}
+	for name, c := range map[string]struct {
+		statement string
+		kinds     map[reconcile.Kind]int64
+	}{
+		"block":    {past("block = block + 1"), map[reconcile.Kind]int64{reconcile.WrongBlock: 1}},
+		"output":   {past("output = x'beef'"), map[reconcile.Kind]int64{reconcile.WrongOutput: 1}},
+		"rejected": {past("state = 'rejected', landed = NULL, block = NULL, status = NULL"), map[reconcile.Kind]int64{reconcile.UnexpectedReceipt: 1}},
+	} {
+		found, err := w.run(t, w.store(t, c.statement), w.targets[0].Guard, reconcile.Options{Event: saved})
+		require.NoError(t, err)
+		require.Equal(t, c.kinds, found.Kinds, "%s: %+v", name, found.Listed)
+	}
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/bcosgate/bcosgate/batch"
 )
 
-var attemptColumns = []string{"row", "id", "number", "tx_hash", "nonce", "block_limit", "created", "kind", "text", "landed", "block"}
+var attemptColumns = []string{"row", "id", "number", "generation", "tx_hash", "nonce", "block_limit", "created", "kind", "text", "landed", "block"}
 
 func writeAttempts(ctx context.Context, s source, _ Options, w *bufio.Writer) error {
 	out := newJSONWriter(w)
@@ -26,7 +26,7 @@ func writeAttemptsCSV(ctx context.Context, s source, _ Options, w *bufio.Writer)
 		if a.Landed {
 			block = strconv.FormatUint(a.Block, 10)
 		}
-		return out.line([]string{strconv.FormatInt(a.Row, 10), a.ID, strconv.Itoa(a.Number), a.TxHash.Hex(), a.Nonce,
+		return out.line([]string{strconv.FormatInt(a.Row, 10), a.ID, strconv.Itoa(a.Number), strconv.Itoa(a.Generation), a.TxHash.Hex(), a.Nonce,
 			strconv.FormatUint(a.BlockLimit, 10), a.Created.Format(time.RFC3339Nano), a.Kind, cleanText(a.Text), strconv.FormatBool(a.Landed), block})
 	})
 }

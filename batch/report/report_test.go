@@ -162,14 +162,14 @@ func TestAttemptsAreLogged(t *testing.T) {
 	t.Parallel()
 	s := &fakeSource{attempts: []batch.AttemptRecord{
 		{Row: 3, ID: "case 3", Number: 1, TxHash: common.HexToHash("0x01"), Nonce: "77", BlockLimit: 510, Created: began, Kind: "timeout", Text: "no answer, yet"},
-		{Row: 3, ID: "case 3", Number: 2, TxHash: common.HexToHash("0x02"), Nonce: "77", BlockLimit: 900, Created: began.Add(1500 * time.Millisecond), Landed: true, Block: 612},
+		{Row: 3, ID: "case 3", Number: 2, Generation: 1, TxHash: common.HexToHash("0x02"), Nonce: "77", BlockLimit: 900, Created: began.Add(1500 * time.Millisecond), Landed: true, Block: 612},
 	}}
 	lines, err := csv.NewReader(strings.NewReader(write(t, s, Options{Format: AttemptsCSV}))).ReadAll()
 	require.NoError(t, err)
 	require.Equal(t, [][]string{
-		{"row", "id", "number", "tx_hash", "nonce", "block_limit", "created", "kind", "text", "landed", "block"},
-		{"3", "case 3", "1", common.HexToHash("0x01").Hex(), "77", "510", "2026-03-01T08:00:00Z", "timeout", "no answer, yet", "false", ""},
-		{"3", "case 3", "2", common.HexToHash("0x02").Hex(), "77", "900", "2026-03-01T08:00:01.5Z", "", "", "true", "612"},
+		{"row", "id", "number", "generation", "tx_hash", "nonce", "block_limit", "created", "kind", "text", "landed", "block"},
+		{"3", "case 3", "1", "0", common.HexToHash("0x01").Hex(), "77", "510", "2026-03-01T08:00:00Z", "timeout", "no answer, yet", "false", ""},
+		{"3", "case 3", "2", "1", common.HexToHash("0x02").Hex(), "77", "900", "2026-03-01T08:00:01.5Z", "", "", "true", "612"},
 	}, lines)
 	var read []batch.AttemptRecord
 	in := json.NewDecoder(strings.NewReader(write(t, s, Options{Format: Attempts})))

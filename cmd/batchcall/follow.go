@@ -200,6 +200,9 @@ func (a *app) conclude(ctx context.Context, r jobReader, job batch.Job, stands e
 	for _, it := range items {
 		a.note("%s", oneLine(fmt.Sprintf("row %d %s: %s", it.Row, it.State, it.Error)))
 	}
+	if c := job.Counts; job.State.Final() && c.Reverted+c.Rejected+c.Expired > 0 && job.Spec.Signed == nil {
+		a.note("send them again, when they are good as they are, with: %s", a.again("retry", job.ID))
+	}
 	return exitWith(code, "job %s: of %d rows %s. See them with: %s", job.ID, job.Rows, stateLine(job.Counts),
 		a.again("get", job.ID, "--rows", "--state", "reverted,rejected,expired,unknown"))
 }

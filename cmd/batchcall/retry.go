@@ -30,6 +30,7 @@ contract refused them for is mended, and wait for the end. Other rows stay as th
 are, and nothing is executed twice: a row is sent again only when it is proven that
 nothing of it took effect and nothing of it can any more. How it had ended stays in its
 history (batchcall get JOB --rows --history -o json, batchcall report JOB --attempts).
+Do not also run the file with the failed rows: that is another job.
 
 --state chooses the rows: reverted, rejected, expired, or canceled, which is not
 among them when none is named. Rows stay rejected whose nonce another transaction

@@ -44,7 +44,7 @@ var errInFlight = fmt.Errorf("the rows in flight of the paused job are being set
 // ErrNoRetry when rows of this job can never be sent again, a *SpecError when states
 // are not among RetryStates. When no row is chosen nothing changes.
 //
-// A few thousand rows are put back at once, more in groups, for some seconds a million.
+// A few thousand rows are put back at once, more in groups, for up to a minute a million.
 // When ctx or the process ends before the last, the job is paused by StopRetry: the
 // same call again puts back the rest.
 func (e *Engine) Retry(ctx context.Context, jobID string, states []ItemState) (RetryResult, error) {

@@ -25,8 +25,9 @@ const DependencyFailed = "dependency"
 // reading stops until one of them can be sent.
 const mostHolders = 1 << 16
 
-// inTurn reports whether rows of the job may have to wait for others.
-func (r record) inTurn() bool { return r.Spec.OrderedBy != "" || r.dependents }
+// inTurn reports whether rows of the job may have to wait for others. It reads only what
+// a run never changes.
+func (r *record) inTurn() bool { return r.Spec.OrderedBy != "" || r.dependents }
 
 // turns are what is known about the order of the rows of a shard.
 type turns struct {

@@ -14,9 +14,6 @@ import (
 
 const parquetMagic = "PAR1"
 
-// parquetRows is how many rows are taken from the library at once.
-const parquetRows = 64
-
 // Parquet reads the rows of a Parquet file one page after the other. Columns are
 // arguments by their name; what each type becomes without loss is said at
 // columnValue. It has the header rules of a CSV, and Source holds, like that of a
@@ -27,11 +24,13 @@ type Parquet struct {
 	columns []string
 	roles   []role
 	fields  []*column
-	groups  []parquet.RowGroup
-	rows    parquet.Rows // of the row group that is being read
-	batch   []parquet.Row
-	at, n   int // the next one in batch, and how many it has
+	leaves  []*parquet.Column // what lies lowest, where the values are
+	opened  *parquet.File
+	group   int          // the next row group
+	left    int64        // rows of the one that is being read
+	readers []leafReader // of it
 	values  [][]parquet.Value
+	checker pageChecker
 	row     int64
 	out     int64 // bytes of all sources
 	sum     [32]byte
@@ -44,30 +43,29 @@ type Parquet struct {
 // It never closes file.
 func NewParquet(file io.ReaderAt, size int64) (*Parquet, error) {
 	p := &Parquet{file: &trackedFile{r: file}, size: size}
-	var opened *parquet.File
+	p.checker.file, p.checker.size = p.file, size
 	err := unpanicked(func() (err error) {
 		if err := p.checkFooter(); err != nil {
 			return err
 		}
-		opened, err = parquet.OpenFile(p.file, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true),
+		p.opened, err = parquet.OpenFile(p.file, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true),
 			parquet.ReadBufferSize(blockSize))
-		return err
+		if err != nil {
+			return err
+		}
+		return p.readSchema()
 	})
-	if err == nil {
-		err = unpanicked(func() error { return p.readSchema(opened) })
-	}
 	if err != nil {
 		return p, p.broken(err)
 	}
 	return p, nil
 }
 
-// maxFooter bounds the description of a file, which is read as a whole: a
-// thousand columns in a thousand row groups need less.
-const maxFooter = 64 << 20
+// maxFooter bounds the description of a file, which is read as a whole: a hundred
+// columns in a thousand row groups need less.
+const maxFooter = 16 << 20
 
-// checkFooter looks at the length of the footer before the library makes room
-// for it, whatever it says.
+// checkFooter looks at the footer before the library makes room for what it says.
 func (p *Parquet) checkFooter() error {
 	const tail = 8 // length and magic
 	if p.size < tail+int64(len(parquetMagic)) {
@@ -81,13 +79,19 @@ func (p *Parquet) checkFooter() error {
 	if length > p.size-tail || length > maxFooter {
 		return fmt.Errorf("its footer cannot have %d bytes", length)
 	}
-	return nil
+	footer := make([]byte, length)
+	if n, err := p.file.ReadAt(footer, p.size-tail-length); n < len(footer) {
+		return err
+	}
+	_, err := thriftLen(footer)
+	return err
 }
 
-func (p *Parquet) readSchema(f *parquet.File) error {
+func (p *Parquet) readSchema() error {
 	var names []string
 	leaves := 0
-	for _, c := range f.Root().Columns() {
+	for _, c := range p.opened.Root().Columns() {
+		p.leaves = appendLeaves(p.leaves, c)
 		field, err := newColumn(c, 0, 0, &leaves)
 		if err != nil {
 			return &Fault{Column: c.Name(), Reason: err.Error()}
@@ -102,10 +106,18 @@ func (p *Parquet) readSchema(f *parquet.File) error {
 		return &Fault{Column: column, Reason: strings.Join(reasons, "; ")}
 	}
 	p.columns, p.roles = names, rolesOf(names)
-	p.groups = f.RowGroups()
-	p.batch = make([]parquet.Row, parquetRows)
 	p.values = make([][]parquet.Value, leaves)
 	return nil
+}
+
+func appendLeaves(list []*parquet.Column, c *parquet.Column) []*parquet.Column {
+	if c.Leaf() {
+		return append(list, c)
+	}
+	for _, below := range c.Columns() {
+		list = appendLeaves(list, below)
+	}
+	return list
 }
 
 // Columns is the names of all columns, nil when the schema has a fault.
@@ -127,57 +139,91 @@ func (p *Parquet) Next() (Row, error) {
 	if p.fault != nil {
 		return Row{}, p.end(p.fault)
 	}
-	if p.at == p.n {
-		err := unpanicked(p.fill)
-		if err == io.EOF {
-			return Row{}, p.finish()
-		}
-		if err != nil {
-			if err := p.broken(err); err != nil {
-				return Row{}, err
-			}
-			return Row{}, p.end(p.fault)
-		}
-	}
-	p.row++
 	var row Row
 	err := unpanicked(func() (err error) {
-		row, err = p.makeRow(p.batch[p.at])
+		if err = p.readRow(); err == nil {
+			row, err = p.makeRow()
+		}
 		return err
 	})
-	p.at++
+	if err == io.EOF {
+		return Row{}, p.finish()
+	}
+	p.out += max(int64(len(row.Source)), 1)
+	if p.out > freeExpansion && p.out/maxExpansion > p.size {
+		return Row{}, p.end(&Fault{Reason: fmt.Sprintf("unpacks to more than %d times its size: cut it into several files if that is right", maxExpansion)})
+	}
 	if err == nil {
-		p.out += int64(len(row.Source))
-		if p.out > freeExpansion && p.out/maxExpansion > p.size {
-			return Row{}, p.end(&Fault{Reason: fmt.Sprintf("unpacks to more than %d times its size: cut it into several files if that is right", maxExpansion)})
-		}
 		return row, nil
 	}
-	if f := asFault(err); f != nil {
+	if f := asFault(err); f != nil && f.Row > 0 {
 		return Row{}, f
 	}
-	return Row{}, p.end(damagedParquet(err))
+	if err := p.broken(err); err != nil {
+		return Row{}, err
+	}
+	return Row{}, p.end(p.fault)
 }
 
-// fill reads the next rows; io.EOF says that there are none.
-func (p *Parquet) fill() error {
-	for {
-		if p.rows == nil {
-			if len(p.groups) == 0 {
-				return io.EOF
+// readRow takes the values of the next row from all leaves; io.EOF says that there is
+// none.
+func (p *Parquet) readRow() error {
+	for p.left == 0 {
+		for i := range p.readers {
+			if _, err := p.readers[i].peek(); err != io.EOF {
+				return errors.Join(errUneven, err)
 			}
-			p.rows, p.groups = p.groups[0].Rows(), p.groups[1:]
 		}
-		n, err := p.rows.ReadRows(p.batch)
-		p.at, p.n = 0, n
-		if err == io.EOF || err == nil && n == 0 {
-			err = p.rows.Close()
-			p.rows = nil
+		if p.group == len(p.opened.RowGroups()) {
+			return io.EOF
 		}
-		if n > 0 || err != nil {
+		if err := p.openGroup(); err != nil {
 			return err
 		}
 	}
+	p.left--
+	p.row++
+	size := 0
+	for i := range p.readers {
+		var err error
+		p.values[i], err = p.readers[i].readRow(p.row)
+		if err == io.EOF {
+			return errUneven
+		}
+		if err != nil {
+			return err
+		}
+		for _, v := range p.values[i] {
+			if k := v.Kind(); k == parquet.ByteArray || k == parquet.FixedLenByteArray {
+				size += len(v.ByteArray())
+			}
+		}
+	}
+	if size > MaxRow {
+		return p.tooLong()
+	}
+	return nil
+}
+
+// openGroup goes on with the next row group.
+func (p *Parquet) openGroup() error {
+	group, described := p.opened.RowGroups()[p.group], &p.opened.Metadata().RowGroups[p.group]
+	p.group++
+	if err := p.checker.check(p.leaves, described); err != nil {
+		return err
+	}
+	if p.left = group.NumRows(); p.left < 0 {
+		return errUneven
+	}
+	p.readers = make([]leafReader, len(p.leaves))
+	for i, chunk := range group.ColumnChunks() {
+		p.readers[i].pages = chunk.Pages()
+	}
+	return nil
+}
+
+func (p *Parquet) tooLong() error {
+	return &Fault{Row: p.row, Reason: fmt.Sprintf("is longer than %d MiB", MaxRow>>20)}
 }
 
 // finish hashes the file behind the last row.
@@ -197,11 +243,7 @@ func (p *Parquet) finish() error {
 // end makes f the last thing that is said of the file.
 func (p *Parquet) end(f *Fault) error {
 	p.ended = true
-	if p.rows != nil {
-		// Only memory is given back; the fault says more than an error of that.
-		_ = unpanicked(p.rows.Close)
-		p.rows = nil
-	}
+	p.opened, p.readers, p.values = nil, nil, nil
 	return f
 }
 
@@ -222,16 +264,7 @@ func damagedParquet(err error) *Fault {
 
 // makeRow puts the values of one row together. The error is a fault of the row,
 // or says that the file is damaged.
-func (p *Parquet) makeRow(record parquet.Row) (Row, error) {
-	for i := range p.values {
-		p.values[i] = p.values[i][:0]
-	}
-	for _, v := range record {
-		if v.Column() < 0 || v.Column() >= len(p.values) {
-			return Row{}, fmt.Errorf("a value of column %d of %d", v.Column(), len(p.values))
-		}
-		p.values[v.Column()] = append(p.values[v.Column()], v)
-	}
+func (p *Parquet) makeRow() (Row, error) {
 	row := Row{Number: p.row, Cells: make([]Cell, 0, len(p.fields))}
 	texts := make([]string, len(p.fields))
 	for i, field := range p.fields {
@@ -248,7 +281,7 @@ func (p *Parquet) makeRow(record parquet.Row) (Row, error) {
 	}
 	var err error
 	if row.Source, err = json.Marshal(texts); err == nil && len(row.Source) > MaxRow {
-		err = &Fault{Row: p.row, Reason: fmt.Sprintf("is longer than %d MiB", MaxRow>>20)}
+		err = p.tooLong()
 	}
 	return row, err
 }

@@ -15,7 +15,11 @@ import (
 type fleet []*bench
 
 func newFleet(t *testing.T, n int, config ...func(*Config)) fleet {
-	location := newDatabase(t)
+	return newFleetAt(t, newDatabase(t), n, config...)
+}
+
+// newFleetAt is newFleet with the store at a location.
+func newFleetAt(t *testing.T, location string, n int, config ...func(*Config)) fleet {
 	var f fleet
 	for range n {
 		b := &bench{t: t, path: location, chain: newFakeChain()}

@@ -48,6 +48,33 @@ func TestAJobSurvivesKillsOfItsDatabase(t *testing.T) {
 	b.verify(job)
 }
 
+func TestEnginesThatShareAJobSurviveKillsOfTheirDatabase(t *testing.T) {
+	t.Parallel()
+	pgtest.Need(t)
+	server, err := pgtest.Start()
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, server.Stop()) })
+	location, err := server.Database()
+	require.NoError(t, err)
+	f := newFleetAt(t, location, 3)
+	f[0].chain.latency, f[0].chain.perBlock = 20*time.Millisecond, 50
+	const rows = 4000
+	spec := saveSpec()
+	spec.ShardBy = "range(50)" // enough for all
+	job := f[0].run(spec, rows)
+	for kill := 1; kill <= 2; kill++ {
+		require.Eventually(t, func() bool {
+			p, err := f[kill].engine.Progress(context.Background(), job.ID)
+			return err == nil && p.Counts.Confirmed >= int64(kill*rows/5) && (kill > 1 || f.carriers() == 3)
+		}, time.Minute, 5*time.Millisecond)
+		require.NoError(t, server.Kill())
+		require.NoError(t, server.Up())
+	}
+	job = f[2].wait(job.ID)
+	require.Equal(t, Counts{Confirmed: rows}, job.Counts)
+	f[2].verify(job)
+}
+
 func TestALostAnswerToACommitChangesNothingTwice(t *testing.T) {
 	t.Parallel()
 	direct := newDatabase(t)

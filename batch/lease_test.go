@@ -90,11 +90,16 @@ func TestARateHoldsOverAllEngines(t *testing.T) {
 	f := newFleet(t, 3, func(cfg *Config) { cfg.Targets[0].Limits.Rate = perSecond })
 	spec := saveSpec()
 	spec.ShardBy = "range(50)"
-	job := f[0].run(spec, n)
-	job = f[1].wait(job.ID)
-	require.EqualValues(t, n, job.Counts.Confirmed)
-	took := job.Finished.Sub(*job.Started)
 	burst := time.Duration(3*burstOf(perSecond)) * time.Second / perSecond
-	require.Greater(t, took, n*time.Second/perSecond-burst)
-	require.Greater(t, f.carriers(), 1)
+	for range 5 { // on a busy machine one may do it all before another begins
+		job := f[0].run(spec, n)
+		job = f[1].wait(job.ID)
+		require.EqualValues(t, n, job.Counts.Confirmed)
+		took := job.Finished.Sub(*job.Started)
+		require.Greater(t, took, n*time.Second/perSecond-burst)
+		if f.carriers() > 1 {
+			return
+		}
+	}
+	require.Fail(t, "one engine carries all")
 }

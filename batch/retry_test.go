@@ -614,6 +614,7 @@ func TestAnotherEngineGoesOnWithARetry(t *testing.T) {
 	last, err := f[0].store.putBack(&putting{seq: rec.seq, states: DefaultRetryStates}, time.Now())
 	require.NoError(t, err)
 	require.False(t, last)
+	require.NoError(t, f[0].engine.share.queue.Close(ctx)) // who is dead takes no tickets either
 	f[0].hang()
 	require.EqualValues(t, 500, f[1].retry(id).Rows)
 	require.Equal(t, Counts{Confirmed: n}, f[1].wait(id).Counts)

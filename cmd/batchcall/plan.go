@@ -79,6 +79,9 @@ func (o planOptions) check() error {
 	if err := o.callee.check("_to"); err != nil {
 		return err
 	}
+	if err := checkPlace("--report", o.report); err != nil {
+		return err
+	}
 	_, err := reportFormat("", o.report)
 	return err
 }
@@ -203,7 +206,7 @@ func planView(p plan.Plan) view {
 		address = p.Job.Address.Hex()
 	}
 	gas, took := "unknown", "unknown"
-	if p.Gas.Total > 0 {
+	if p.Gas.PerRow > 0 {
 		gas = strconv.FormatUint(p.Gas.Total, 10)
 	}
 	if p.Time.Seconds > 0 {

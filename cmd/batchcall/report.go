@@ -94,6 +94,9 @@ func (a *app) report(ctx context.Context, jobID string, o reportOptions) (err er
 	if err != nil {
 		return err
 	}
+	if err := checkPlace("--out", o.out); err != nil {
+		return err
+	}
 	r, err := a.openReader(ctx)
 	if err != nil {
 		return err

@@ -33,8 +33,11 @@ func (o *jobFiles) addTo(f *pflag.FlagSet, beside string) {
 	f.StringVar(&o.failed, "failed", "", "write the rows that failed to this `file` (default: "+beside+")")
 }
 
-// check refuses a report that cannot be written, before anything is done.
+// check refuses files that cannot be written, before anything is done.
 func (o *jobFiles) check() error {
+	if err := errors.Join(checkPlace("--report", o.report), checkPlace("--failed", o.failed)); err != nil {
+		return err
+	}
 	_, err := reportFormat("", o.report)
 	return err
 }
@@ -95,6 +98,21 @@ func (a *app) saveReport(ctx context.Context, r jobReader, jobID string, format 
 		return err
 	}
 	a.note("the report is in %s, its summary in %s", file, summary)
+	return nil
+}
+
+// checkPlace refuses a file that is to be written into a folder that is not there.
+func checkPlace(flag, file string) error {
+	if file == "" || file == "-" {
+		return nil
+	}
+	if info, err := os.Stat(file); err == nil && info.IsDir() {
+		return usage("%s %s is a folder: name a file in it", flag, file)
+	}
+	folder := filepath.Dir(file)
+	if info, err := os.Stat(folder); err != nil || !info.IsDir() {
+		return usage("%s %s: there is no folder %s", flag, file, folder)
+	}
 	return nil
 }
 

@@ -20,7 +20,7 @@ type work struct {
 
 func (r *run) newWork(sh shard) *work {
 	w := &work{shard: sh, byLane: r.cut.byLane(), ended: make(chan struct{})}
-	if r.rec.inTurn() {
+	if r.inTurn {
 		w.turns = newTurns(sh.low - 1)
 	}
 	return w

@@ -51,6 +51,7 @@ type run struct {
 	log     *slog.Logger
 
 	cut     sharding
+	inTurn  bool // rows may have to wait for others
 	limits  *limits
 	claimed Priority      // at the window, "" without a claim; only the feed touches it
 	slots   chan struct{} // one for each open item
@@ -106,7 +107,7 @@ func newRun(e *Engine, rec record) *run {
 	now := time.Now()
 	r := &run{
 		e: e, rec: rec, queue: rec.queue(), commits: e.commits, log: e.log.With("job", rec.ID), ended: make(chan struct{}), known: make(chan struct{}),
-		counts: rec.Counts, meter: meter{began: now}, limits: newLimits(0, nothing), carried: map[int64]*work{},
+		counts: rec.Counts, inTurn: rec.inTurn(), meter: meter{began: now}, limits: newLimits(0, nothing), carried: map[int64]*work{},
 		expiry: newExpiry(rec.Spec, rec.expiresFrom(now), now),
 	}
 	r.limits.hold, r.limits.unhold = r.expiry.hold, r.expiry.release

@@ -191,9 +191,14 @@ func (c *committer) persist(hard context.Context, group []write) error {
 // once is the same for each try of the same group.
 func (s *Store) writeGroup(once *fate, group []write) error {
 	list := make([]command, 0, len(group)+1)
+	var ends []command // of shards, behind the rows of their jobs: whoever claims a shard locks in that order, too
 	changes := map[int64]*change{}
 	for _, w := range group {
-		list = append(list, w.command())
+		if w.shard > 0 {
+			ends = append(ends, w.command())
+		} else {
+			list = append(list, w.command())
+		}
 		ch := changes[w.job]
 		if ch == nil {
 			ch = &change{}
@@ -207,14 +212,18 @@ func (s *Store) writeGroup(once *fate, group []write) error {
 		}
 	}
 	now := time.Now().UnixMilli()
-	for _, job := range slices.Sorted(maps.Keys(changes)) { // the same order everywhere: others lock these rows, too
+	jobs := slices.Sorted(maps.Keys(changes)) // the same order everywhere: others lock these rows, too
+	for _, job := range jobs {
 		ch := changes[job]
 		list = append(list, ch.command(job))
 		if ch.lastBlock > 0 {
 			first, last := int64(ch.firstBlock), int64(ch.lastBlock)
 			list = append(list, command{widenBlocks, []any{first, first, last, last, job}})
 		}
-		if ch.ended {
+	}
+	list = append(list, ends...)
+	for _, job := range jobs {
+		if changes[job].ended {
 			list = append(list, command{endJob, []any{now, job}})
 		}
 	}

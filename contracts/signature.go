@@ -36,7 +36,7 @@ func EventTopic(sig string) (common.Hash, error) {
 	// Events have the form of functions, but for two words of Solidity.
 	m, err := MethodFromSignature(strings.ReplaceAll(strings.TrimPrefix(strings.TrimSpace(sig), "event "), " indexed", ""))
 	if err != nil {
-		return common.Hash{}, fmt.Errorf("event: %w", err)
+		return common.Hash{}, err
 	}
 	return crypto.Keccak256Hash([]byte(m.Signature())), nil
 }

@@ -22,7 +22,7 @@ type NewJob struct {
 	Function       string            `json:"function" minLength:"1" maxLength:"1000" doc:"Name or signature of the function" example:"save(bytes32,string)"`
 	ABI            json.RawMessage   `json:"abi,omitempty" doc:"ABI of the contract when its name is not known: a JSON array, or a string that holds one"`
 	Rate           float64           `json:"rate,omitempty" minimum:"0" doc:"Most transactions a second; 0 is the limit of the target"`
-	Event          string            `json:"event,omitempty" maxLength:"1000" doc:"An event that the contract must emit in every confirmed row, for example Saved(bytes32,address,string): looked for when the job is reconciled or audited. The same request with another event changes it, also when the job has ended"`
+	Event          string            `json:"event,omitempty" maxLength:"1000" doc:"An event that the contract must emit in every confirmed row, for example Saved(bytes32,address,uint256,string): looked for when the job is reconciled or audited. The same request with another event changes it, also when the job has ended"`
 	InFlight       int               `json:"inFlight,omitempty" minimum:"0" doc:"Most transactions in flight; 0 is the limit of the target"`
 	Priority       string            `json:"priority,omitempty" enum:"low,normal,high" default:"normal" doc:"Which jobs of the target go first; about one in sixteen transactions is left to each lower priority"`
 	Block          *uint64           `json:"block,omitempty" doc:"Of call and plan: every row is read at exactly this block, or is rejected. Nodes of FISCO BCOS read at their newest block only, so that it must be that one"`

@@ -17,7 +17,7 @@ type reconcileInput struct {
 	Nodes int    `query:"nodes" minimum:"0" maximum:"1000" doc:"How many nodes are asked for each transaction and block; 0 is 2, or all there are"`
 	From  uint64 `query:"from" doc:"First block that is searched for unknown transactions; 0 is the first block of the job"`
 	To    uint64 `query:"to" doc:"Last block that is searched; 0 is the last block of the job"`
-	Event string `query:"event" maxLength:"1000" doc:"An event that the contract must have emitted in every confirmed row, for example Saved(bytes32,address,string); that of the job when it is left out"`
+	Event string `query:"event" maxLength:"1000" doc:"An event that the contract must have emitted in every confirmed row, for example Saved(bytes32,address,uint256,string); that of the job when it is left out"`
 }
 
 type reconcileOutput struct{ Body Reconciliation }

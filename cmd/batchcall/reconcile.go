@@ -44,7 +44,7 @@ are only counted.
 	f.IntVar(&o.Nodes, "nodes", 0, "how many different nodes are asked each time (default: 2, or all there are)")
 	f.Uint64Var(&o.From, "from", 0, "first `block` that is searched for unknown transactions (default: the first of the job)")
 	f.Uint64Var(&o.To, "to", 0, "last `block` that is searched (default: the last of the job)")
-	f.StringVar(&o.Event, "event", "", "`event` that the contract must have emitted in every confirmed row, as 'Saved(bytes32,address)' (default: that of the run)")
+	f.StringVar(&o.Event, "event", "", "`event` that the contract must have emitted in every confirmed row, as 'Saved(bytes32,address,uint256,string)' (default: that of the run)")
 	return cmd
 }
 

@@ -88,7 +88,7 @@ An interrupt (Ctrl-C) settles what is in flight and prints how to go on. With
 	o.callee.addTo(f)
 	o.terms.addTo(f)
 	f.StringVar(&o.ordered, "ordered-by", "", orderedByUsage)
-	f.StringVar(&o.event, "event", "", "`event` that the contract must emit in every confirmed row, as 'Saved(bytes32,address)': batchcall reconcile and a gateway's audit look for it")
+	f.StringVar(&o.event, "event", "", "`event` that the contract must emit in every confirmed row, as 'Saved(bytes32,address,uint256,string)': batchcall reconcile and a gateway's audit look for it")
 	f.StringVar(&o.shards, "shard-by", "", "how rows are cut into `shards`, which several gateways share: range(ROWS), key(COLUMN) or time(COLUMN,1h), the oldest first (default range(250))")
 	f.StringVar(&o.name, "name", "", "free `text` to find the job by")
 	o.files.addTo(f, "FILE.failed.csv beside the input, unless it is there already")

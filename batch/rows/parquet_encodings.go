@@ -12,6 +12,9 @@ import (
 // This file looks at how levels and values of a page are encoded. Where the same value
 // again and again takes a few bytes, it counts how many come out.
 
+// plainDictionary is how old programs call a page with a dictionary, or one that needs it.
+const plainDictionary = format.Encoding(2)
+
 // values checks what comes after the levels.
 func (c *pageChecker) values(e format.Encoding, data []byte, values int64) error {
 	if len(data) == 0 {
@@ -20,7 +23,7 @@ func (c *pageChecker) values(e format.Encoding, data []byte, values int64) error
 	switch e {
 	case format.Plain, format.ByteStreamSplit: // never more than there is
 		return nil
-	case format.PlainDictionary, format.RLEDictionary:
+	case plainDictionary, format.RLEDictionary:
 		if !c.dictionary {
 			return errors.New("a page needs a dictionary that is not there")
 		}

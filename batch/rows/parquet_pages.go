@@ -161,7 +161,7 @@ func (c *pageChecker) page(h *format.PageHeader, at int64) error {
 	switch {
 	case dictionary.Valid:
 		c.dictionary, c.looked = true, max(c.looked, memory)
-		if e := dictionary.V.Encoding; e != format.Plain && e != format.PlainDictionary {
+		if e := dictionary.V.Encoding; e != format.Plain && e != plainDictionary {
 			return c.unread("has a dictionary that is encoded as %s", e)
 		}
 		_, err := c.unpack(c.packed, h.UncompressedPageSize, 0)

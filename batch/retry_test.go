@@ -534,7 +534,7 @@ func (b *bench) bringToChain(id string, rows int64) {
 		_, _ = b.engine.Retry(ctx, id, RetryStates) // ErrState while it runs
 		_, _ = b.engine.Resume(ctx, id, "")
 		job, err := b.store.Job(ctx, id)
-		if err == nil && job.Counts.Unknown > 0 && job.Counts == was { // a proof of absence needs later blocks
+		if err == nil && job.Counts.Submitted+job.Counts.Unknown > 0 && job.Counts == was { // a proof of absence needs later blocks
 			b.chain.with(func(c *fakeChain) { c.height += 1000 })
 		}
 		was = job.Counts

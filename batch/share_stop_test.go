@@ -18,6 +18,15 @@ func (f fleet) sending() (sender, other *bench) {
 	return f[1], f[0]
 }
 
+// die is hang for an engine that takes no more tickets either.
+func (b *bench) die() {
+	b.t.Helper()
+	b.hang()
+	over, end := context.WithCancel(context.Background())
+	end() // what it holds is not waited for
+	b.engine.share.queue.Drain(over)
+}
+
 func TestAllEnginesWaitForTheCanary(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, 2)
@@ -63,7 +72,7 @@ func TestTheCanaryMovesOn(t *testing.T) {
 	spec.Canary, spec.InFlight = 100, 2
 	job := f[0].run(spec, 400)
 	sender, other := f.sending()
-	sender.hang()
+	sender.die()
 	require.Eventually(t, func() bool {
 		others, _, err := other.store.otherRunners(context.Background())
 		return err == nil && len(others) == 0

@@ -21,7 +21,7 @@ func TestAnOrderedJobMovesToAnotherEngine(t *testing.T) {
 	job := f[0].runCSV(orderedSpec(), orderedCSV(list))
 	sender, other := f.sending()
 	other.settles(job.ID, func(p Progress) bool { return p.Counts.Settled() > 100 })
-	sender.hang()
+	sender.die()
 	require.Zero(t, other.engine.Stats()[0].Sent, "nobody shares it")
 	require.Eventually(t, func() bool {
 		others, _, err := other.store.otherRunners(context.Background())

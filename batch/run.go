@@ -252,6 +252,8 @@ func (r *run) finish() {
 	case job.State == JobPaused:
 		r.log.Info("job is paused", "unsettled", r.unsettled())
 		return
+	case r.paused.Load() && !job.State.Final(): // it goes on since a moment: succeed makes the next run
+		return
 	case !job.State.Final():
 		r.halt(fmt.Sprintf("its items do not add up: %+v of %d", job.Counts, job.Rows))
 		return

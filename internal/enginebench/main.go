@@ -9,8 +9,9 @@
 //	enginebench adaptive  how near the window that is found comes to the best fixed one
 //
 // Both end with status 1 when a bound is not kept. Runs that are compared take turns,
-// because a machine is seldom as fast as a moment before, and the best of each counts:
-// other work only makes slower.
+// because a machine is seldom as fast as a moment before. Cost compares those of one
+// round, and the median of the rounds counts; adaptive has too many sizes for that,
+// and the best run of each counts: other work only makes slower.
 package main
 
 import (
@@ -67,6 +68,9 @@ func (b *bench) flags(f *flag.FlagSet, rounds int) {
 
 // with builds a chain, lets do measure, and removes everything.
 func (b *bench) with(ctx context.Context, do func() error) (err error) {
+	if b.rounds < 1 {
+		return errors.New("-rounds must be at least 1")
+	}
 	if b.dir, err = os.MkdirTemp("", "enginebench-"); err != nil {
 		return err
 	}

@@ -169,19 +169,18 @@ func (r *run) takeUp(t todo, w *work) bool {
 		r.reject(newItemRun(t, w))
 		return true
 	}
-	permit := false
+	it := newItemRun(t, w)
 	if len(t.attempts) == 0 {
-		if r.admitNext() != nil {
+		if r.admitNext(it) != nil {
 			<-r.slots
 			return r.passOver(t, w)
 		}
-		permit = true
 	}
 	w.items.Add(1)
-	if it := newItemRun(t, w); r.reads != nil {
+	if r.reads != nil {
 		go r.carryRead(it)
 	} else {
-		go r.carry(it, permit)
+		go r.carry(it)
 	}
 	return true
 }

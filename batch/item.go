@@ -18,6 +18,8 @@ type itemRun struct {
 	s    standing
 	next step
 
+	permitted time.Time // when it got the permit that it holds; zero without one
+
 	tx      chain.SignedTx // of the last attempt; empty when the bytes are not made again yet
 	receipt *chain.Receipt // the receipt that was found
 	landed  int            // number of the attempt that it belongs to
@@ -29,12 +31,15 @@ type itemRun struct {
 
 func newItemRun(t todo, w *work) *itemRun { return &itemRun{todo: t, work: w} }
 
+// permit reports whether the item holds one.
+func (it *itemRun) permit() bool { return !it.permitted.IsZero() }
+
 // last is the last attempt; there is one.
 func (it *itemRun) last() attempt { return it.attempts[len(it.attempts)-1] }
 
-// carry works on one item until it is settled or the run ends. permit says
-// that it may send at once. It does what decide says, and keeps no rules itself.
-func (r *run) carry(it *itemRun, permit bool) {
+// carry works on one item until it is settled or the run ends. With a permit it may
+// send at once. It does what decide says, and keeps no rules itself.
+func (r *run) carry(it *itemRun) {
 	resolving := false
 	defer func() {
 		if resolving {
@@ -48,15 +53,14 @@ func (r *run) carry(it *itemRun, permit bool) {
 	}
 	for {
 		if !r.await(it) {
-			if permit {
-				r.unused()
+			if it.permit() {
+				r.unused(it)
 			}
 			r.leave(it)
 			return
 		}
-		if permit && it.next.do != actSend {
-			r.unused()
-			permit = false
+		if it.permit() && it.next.do != actSend {
+			r.unused(it)
 		}
 		if !resolving && (it.next.do == actLook || it.next.do == actProve) {
 			resolving = true
@@ -65,10 +69,9 @@ func (r *run) carry(it *itemRun, permit bool) {
 		var ans answer
 		switch it.next.do {
 		case actSend:
-			if !permit && r.admit(r.sendable(it)) != nil {
+			if !it.permit() && r.admit(r.sendable(it), it) != nil {
 				continue // canceled, paused or at the end: await sees it
 			}
-			permit = false
 			ans = r.send(it)
 		case actLook:
 			ans = r.look(it)
@@ -139,33 +142,32 @@ func (r *run) await(it *itemRun) bool {
 // send sends the bytes of the last attempt, and makes a new attempt first when
 // the item is free. It uses up the permit.
 func (r *run) send(it *itemRun) answer {
-	began := time.Now()
 	if it.s.free {
 		if err := r.sign(it); err != nil {
-			return r.unsent(it, began, err)
+			return r.unsent(it, err)
 		}
 	} else if it.tx.Raw == nil {
 		if err := r.signAgain(it); err != nil {
-			return r.unsent(it, began, err)
+			return r.unsent(it, err)
 		}
 	}
 	// An engine that stops gently sends what is written down: left alone it would
 	// stay in flight in the store, and only the chain's later blocks could tell.
 	if r.canceled.Load() || r.haltReason() != "" || r.e.hard.Err() != nil {
-		return r.unsent(it, began, &chain.Error{Kind: chain.KindCanceled, Sent: chain.SentNo, Op: "send", Msg: "canceled before it was sent"})
+		return r.unsent(it, &chain.Error{Kind: chain.KindCanceled, Sent: chain.SentNo, Op: "send", Msg: "canceled before it was sent"})
 	}
 	ctx, cancel := context.WithTimeout(r.e.hard, sendTimeout)
 	defer cancel()
 	r.inFlight.Add(1)
 	r.target.stats.sent.Add(1)
-	began = time.Now()
+	began := time.Now()
 	receipt, err := r.target.Chain.Send(ctx, it.tx)
 	took := time.Since(began)
 	r.inFlight.Add(-1)
 	if err == nil && receipt.TxHash != it.tx.Hash {
 		err = &chain.Error{Kind: chain.KindProtocol, Sent: chain.SentMaybe, Op: "send", Msg: fmt.Sprintf("the receipt of %s came for %s", receipt.TxHash, it.tx.Hash)}
 	}
-	r.answered(began, err)
+	r.answered(it, err)
 	if err == nil {
 		r.commits.size.answered(took)
 		r.expiry.move(time.Now())
@@ -182,11 +184,11 @@ func (r *run) send(it *itemRun) answer {
 }
 
 // unsent is the answer when a send came to nothing before the chain was asked.
-func (r *run) unsent(it *itemRun, began time.Time, err error) answer {
+func (r *run) unsent(it *itemRun, err error) answer {
 	if chain.Is(err, chain.KindUnavailable, chain.KindOverloaded) {
-		r.answered(began, err)
+		r.answered(it, err)
 	} else {
-		r.unused()
+		r.unused(it)
 	}
 	ans := r.failed(it, askSend, err)
 	ans.sent = chain.SentNo

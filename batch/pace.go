@@ -31,7 +31,7 @@ type pace struct {
 	down    bool    // the next trial is of a smaller window
 
 	overran int       // the window that overran the target last
-	reduced time.Time // when: answers to earlier sends are echoes of the same trouble
+	reduced time.Time // when: what was permitted before is an echo of the same trouble
 	refused int       // overloads of that time; 0 when the window has recovered
 
 	began   time.Time // the round's begin
@@ -115,13 +115,15 @@ func (p *pace) round(now time.Time) {
 	p.began, p.goal, p.answers, p.full = now, p.size, 0, false
 }
 
-// answered counts the answer to a send that began at a moment.
-func (p *pace) answered(now, sent time.Time, v verdict) {
+// answered counts the answer to a send whose permit is from a moment. That the permit
+// counts and not the send itself matters at the start: hundreds have one before the
+// first is signed, and are refused one after the other.
+func (p *pace) answered(now, permitted time.Time, v verdict) {
 	switch v {
 	case loadUnstated:
 		return
 	case loadTooMuch:
-		if sent.Before(p.reduced) {
+		if permitted.Before(p.reduced) {
 			p.refused++
 			return
 		}

@@ -216,18 +216,20 @@ func (c simChain) run(p *pace, span time.Duration) (answered int) {
 	inFlight := 0
 	send := func(now time.Time) {
 		for inFlight < p.size {
-			inFlight++
-			p.full = p.full || inFlight >= p.size
-			if now.After(engine) {
-				engine = now
-			}
-			engine = engine.Add(c.own)
-			if c.pool > 0 && len(pool) >= c.pool {
+			permits := p.size - inFlight
+			inFlight += permits
+			p.full = true
+			engine = latest(engine, now)
+			for range permits {
+				engine = engine.Add(c.own)
+				if c.pool == 0 || len(pool) < c.pool {
+					pool = append(pool, simulated{now, engine.Add(c.delay)})
+					continue
+				}
 				inFlight--
-				p.answered(engine, engine, loadTooMuch)
-				continue
+				p.answered(engine, now, loadTooMuch)
 			}
-			pool = append(pool, simulated{engine, engine.Add(c.delay)})
+			now = engine
 		}
 	}
 	send(start)
@@ -255,21 +257,21 @@ func (c simChain) run(p *pace, span time.Duration) (answered int) {
 			if inFlight >= p.size {
 				p.full = true
 			}
-			p.answered(now, tx.sent, loadFine)
+			p.answered(now, tx.permitted, loadFine)
 			send(now)
 		}
 	}
 	return answered
 }
 
-type simulated struct{ sent, arrives time.Time }
+type simulated struct{ permitted, arrives time.Time }
 
 func latest(times ...time.Time) time.Time { return slices.MaxFunc(times, time.Time.Compare) }
 
 // The promise of the benchmark (make bench-adaptive), in virtual time.
 func TestPaceFindsAlmostTheBestFixedWindow(t *testing.T) {
 	t.Parallel()
-	block := simChain{every: 500 * time.Millisecond, full: 1000}
+	block := simChain{every: 500 * time.Millisecond, full: 1000, own: 10 * time.Microsecond}
 	for name, change := range map[string]func(*simChain){
 		"fast":           func(c *simChain) { c.each = 150 * time.Microsecond },
 		"noisy":          func(c *simChain) { c.each, c.pauses = 150*time.Microsecond, rand.New(rand.NewPCG(3, 4)) },
@@ -279,7 +281,10 @@ func TestPaceFindsAlmostTheBestFixedWindow(t *testing.T) {
 		"slow":           func(c *simChain) { c.each = 10 * time.Millisecond },
 		"endless blocks": func(c *simChain) { c.each, c.full = 10*time.Microsecond, 100_000 },
 		"one at a time":  func(c *simChain) { c.every, c.full, c.each = 0, 1, time.Millisecond },
-		"busy engine":    func(c *simChain) { c.each, c.own = 150*time.Microsecond, 120*time.Microsecond },
+		"small pool and busy engine": func(c *simChain) {
+			c.each, c.own, c.pool = 150*time.Microsecond, 120*time.Microsecond, 500
+		},
+		"busy engine": func(c *simChain) { c.each, c.own = 150*time.Microsecond, 120*time.Microsecond },
 		"real node": func(c *simChain) {
 			c.each, c.own, c.pauses = 400*time.Microsecond, 120*time.Microsecond, rand.New(rand.NewPCG(5, 6))
 		},
@@ -306,7 +311,7 @@ func TestPaceFindsAlmostTheBestFixedWindow(t *testing.T) {
 
 func TestPaceFollowsTheTarget(t *testing.T) {
 	t.Parallel()
-	slow := simChain{every: 500 * time.Millisecond, full: 1000, each: 2 * time.Millisecond}
+	slow := simChain{every: 500 * time.Millisecond, full: 1000, each: 2 * time.Millisecond, own: 10 * time.Microsecond}
 	p := newPace(1, 4096, time.Unix(0, 0))
 	slow.run(p, 10*time.Minute)
 	require.Less(t, p.size, 1500, "500 a second need no more than fits into a block, and a little")

@@ -75,15 +75,14 @@ func (r *run) noteBlock() bool {
 }
 
 // carryRead asks about one item until it is settled or the run ends. It does what
-// decideRead says, and keeps no rules itself. permit is admit's, for the first
-// question.
+// decideRead says, and keeps no rules itself. It begins with a permit.
 func (r *run) carryRead(it *itemRun) {
 	s, next := readStanding{}, step{do: actRead}
 	began, tries := time.Now(), 0
-	for permit := true; ; permit = false {
+	for {
 		switch next.do {
 		case actRead:
-			if !permit && (!sleep(r.fresh, jitter(next.pause)) || r.admit(r.fresh) != nil) {
+			if !it.permit() && (!sleep(r.fresh, jitter(next.pause)) || r.admit(r.fresh, it) != nil) {
 				switch {
 				case r.living.Err() != nil:
 					r.leave(it)
@@ -119,13 +118,12 @@ func (r *run) carryRead(it *itemRun) {
 // it.receipt, or in it.kind and it.text.
 func (r *run) ask(it *itemRun) readAnswer {
 	if why := r.reads.refusal.Load(); why != nil {
-		r.unused()
+		r.unused(it)
 		it.kind, it.text = chain.KindUnsupported, *why
 		return readAnswer{kind: it.kind}
 	}
-	began := time.Now()
 	result, err := r.call(it)
-	r.answered(began, err)
+	r.answered(it, err)
 	if err == nil {
 		if _, bad := r.reads.decode.outputs(it.input, result.Output); bad != nil && result.Status == 0 {
 			err = &chain.Error{Kind: chain.KindInvalid, Op: "call", Err: bad,

@@ -342,18 +342,18 @@ func (r *run) takeSlot() bool {
 
 // admit waits until one more transaction may be sent, or call be made: the job's
 // own limits first, so that a slow job holds no place that others could use.
-func (r *run) admit(ctx context.Context) error {
+func (r *run) admit(ctx context.Context, it *itemRun) error {
 	if err := r.whenKnown(ctx); err != nil {
 		return err
 	}
 	if err := r.limits.acquire(ctx); err != nil {
 		return err
 	}
-	return r.enter(ctx)
+	return r.enter(ctx, it)
 }
 
 // admitNext is admit for the feed, which comes again at once.
-func (r *run) admitNext() error {
+func (r *run) admitNext(it *itemRun) error {
 	if err := r.whenKnown(r.fresh); err != nil {
 		return err
 	}
@@ -364,7 +364,7 @@ func (r *run) admitNext() error {
 		}
 	}
 	r.claim()
-	return r.enter(r.fresh)
+	return r.enter(r.fresh, it)
 }
 
 // whenKnown waits until the chain has said that it is the job's, or for the end of ctx.
@@ -378,24 +378,27 @@ func (r *run) whenKnown(ctx context.Context) error {
 }
 
 // enter waits for a permit of the target.
-func (r *run) enter(ctx context.Context) error {
-	err := r.window.acquire(ctx, r.limits.priority())
-	if err != nil {
+func (r *run) enter(ctx context.Context, it *itemRun) error {
+	if err := r.window.acquire(ctx, r.limits.priority()); err != nil {
 		r.limits.release()
+		return err
 	}
-	return err
+	it.permitted = time.Now()
+	return nil
 }
 
 // answered gives back what admit gave, with what came of the send.
-func (r *run) answered(sent time.Time, err error) {
-	r.window.answered(sent, err)
+func (r *run) answered(it *itemRun, err error) {
+	r.window.answered(it.permitted, err)
 	r.limits.release()
+	it.permitted = time.Time{}
 }
 
 // unused gives back what admit gave when nothing was sent.
-func (r *run) unused() {
+func (r *run) unused(it *itemRun) {
 	r.window.release()
 	r.limits.release()
+	it.permitted = time.Time{}
 }
 
 // cancel makes the run send nothing new.

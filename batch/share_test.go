@@ -110,7 +110,7 @@ func (b *bench) hang() {
 
 func TestTheShardsOfAnEngineThatHangsMoveOn(t *testing.T) {
 	t.Parallel()
-	f := newFleet(t, 3)
+	f := newFleet(t, 3, func(c *Config) { c.Targets[0].Limits = Limits{InFlight: 300} }) // slow enough that all take part
 	f[0].chain.latency, f[0].chain.perBlock = 100*time.Millisecond, 100
 	const n = 6000
 	job := f[0].run(saveSpec(), n)

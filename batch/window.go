@@ -30,7 +30,7 @@ type window struct {
 
 	down    string        // why the target is not reached, "" when it is
 	since   time.Time     // when it was reached last, while it is down
-	failed  time.Time     // last failure to reach it: failures of earlier sends are echoes of it
+	failed  time.Time     // last failure to reach it: those of permits from before are echoes of it
 	probing bool          // the one send that is allowed while it is down is on its way
 	backoff time.Duration // length of the last pause while it is down
 	paused  *time.Timer   // not nil: no permits until it fires
@@ -213,9 +213,9 @@ func (w *window) release() {
 	w.admit()
 }
 
-// answered gives a permit back with what came of the send that began at a
-// moment; err is nil for a receipt.
-func (w *window) answered(sent time.Time, err error) {
+// answered gives a permit back that was got at a moment, with what came of the send;
+// err is nil for a receipt.
+func (w *window) answered(permitted time.Time, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.inFlight--
@@ -225,20 +225,20 @@ func (w *window) answered(sent time.Time, err error) {
 	now := time.Now()
 	switch kind := chain.KindOf(err); kind {
 	case chain.KindUnavailable:
-		if !sent.Before(w.failed) {
+		if !permitted.Before(w.failed) {
 			w.fail(now, err)
 		}
 	case chain.KindCanceled:
 		w.probing = false
 	case chain.KindOverloaded, chain.KindTimeout:
 		w.reached(now)
-		w.pace.answered(now, sent, loadTooMuch)
+		w.pace.answered(now, permitted, loadTooMuch)
 		if e, ok := errors.AsType[*chain.Error](err); ok && e.RetryAfter > 0 {
 			w.pause(min(e.RetryAfter, askedMost))
 		}
 	default:
 		w.reached(now)
-		w.pace.answered(now, sent, loadFine)
+		w.pace.answered(now, permitted, loadFine)
 	}
 	w.admit()
 }

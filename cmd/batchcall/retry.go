@@ -107,13 +107,13 @@ func (a *app) retry(ctx context.Context, jobID string, o retryOptions) (err erro
 		return a.retryFailed(ctx, s, jobID, err)
 	}
 	if res.Left > 0 {
-		a.note("%s rejected: their nonces were used by other transactions, which may be the same rows, sent from elsewhere", stay(res.Left))
+		a.note("%s rejected: their nonces were used by other transactions, which may be the same rows, sent from elsewhere", rowsAre(res.Left))
 	}
 	if res.Rows == 0 {
 		a.note("nothing to retry: no row of the job is %s", strings.Join(o.states, " or "))
 		return a.hand(ctx, s, res.Job, nil, o.jobFiles)
 	}
-	a.note("%s queued again", stay(res.Rows))
+	a.note("%s queued again", rowsAre(res.Rows))
 	job, err := a.finish(ctx, s, jobID)
 	if err != nil && !errors.Is(err, errStands) {
 		return err
@@ -121,8 +121,8 @@ func (a *app) retry(ctx context.Context, jobID string, o retryOptions) (err erro
 	return a.hand(ctx, s, job, err, o.jobFiles)
 }
 
-// stay counts rows that are something.
-func stay(n int64) string {
+// rowsAre counts rows that are something.
+func rowsAre(n int64) string {
 	if n == 1 {
 		return "1 row is"
 	}

@@ -571,16 +571,22 @@ func TestARetryIsForAllEngines(t *testing.T) {
 	require.Equal(t, 3, must(f[0].store.Job(ctx, id)).Retries)
 }
 
-func TestTwoEnginesRetryTheSameJob(t *testing.T) {
-	t.Parallel()
-	const n = retryRows + 500
-	f := newFleet(t, 2)
-	ctx := context.Background()
+// revertedFleet is two engines, and a job of n rows that all have reverted and now would not.
+func revertedFleet(t *testing.T, n int) (f fleet, id string) {
+	f = newFleet(t, 2)
 	f[0].chain.revert, f[0].chain.perBlock = allRevert, 1000
 	spec := saveSpec()
 	spec.ShardBy = "range(1000)"
-	id := f[0].wait(f[0].run(spec, n).ID).ID
+	id = f[0].wait(f[0].run(spec, n).ID).ID
 	f[0].chain.with(func(c *fakeChain) { c.revert = nil })
+	return f, id
+}
+
+func TestTwoEnginesRetryTheSameJob(t *testing.T) {
+	t.Parallel()
+	const n = retryRows + 500
+	ctx := context.Background()
+	f, id := revertedFleet(t, n)
 	results := make(chan error, len(f))
 	for _, b := range f {
 		go func() {
@@ -602,13 +608,8 @@ func TestTwoEnginesRetryTheSameJob(t *testing.T) {
 func TestAnotherEngineGoesOnWithARetry(t *testing.T) {
 	t.Parallel()
 	const n = retryRows + 500
-	f := newFleet(t, 2)
 	ctx := context.Background()
-	f[0].chain.revert, f[0].chain.perBlock = allRevert, 1000
-	spec := saveSpec()
-	spec.ShardBy = "range(1000)"
-	id := f[0].wait(f[0].run(spec, n).ID).ID
-	f[0].chain.with(func(c *fakeChain) { c.revert = nil })
+	f, id := revertedFleet(t, n)
 	rec, err := jobByID(ctx, f[0].store.read, id)
 	require.NoError(t, err)
 	last, err := f[0].store.putBack(&putting{seq: rec.seq, states: DefaultRetryStates}, time.Now())

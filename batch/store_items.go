@@ -117,19 +117,25 @@ func (s *Store) touched(ctx context.Context, seq int64, sh shard, byLane bool) (
 	return attempted, retried, err
 }
 
+// listed names some items in a query, and finds them by what it gives.
+func listed(seq int64, items []todo) (byID map[int64]*todo, list string, args []any) {
+	byID, args = make(map[int64]*todo, len(items)), make([]any, len(items))
+	for i := range items {
+		id := itemID(seq, items[i].row)
+		byID[id], args[i] = &items[i], id
+	}
+	return byID, "(?" + strings.Repeat(", ?", len(items)-1) + ")", args
+}
+
 // addAttempts fills in the attempts and the states of items, which have their
 // generations.
 func (s *Store) addAttempts(ctx context.Context, seq int64, items []todo) error {
 	if len(items) == 0 {
 		return nil
 	}
-	byID, args := make(map[int64]*todo, len(items)), make([]any, len(items))
-	for i := range items {
-		id := itemID(seq, items[i].row)
-		byID[id], args[i] = &items[i], id
-	}
+	byID, list, args := listed(seq, items)
 	rows, err := s.read.QueryContext(ctx, `SELECT item, number, hash, nonce, block_limit, created, answer_kind IS NOT NULL
-		FROM attempts WHERE item IN (?`+strings.Repeat(", ?", len(items)-1)+`) ORDER BY item, number`, args...)
+		FROM attempts WHERE item IN `+list+` ORDER BY item, number`, args...)
 	if err != nil {
 		return err
 	}

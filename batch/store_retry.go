@@ -220,12 +220,8 @@ func (s *Store) addGenerations(ctx context.Context, seq int64, items []todo) err
 	if len(items) == 0 {
 		return nil
 	}
-	byID, args := make(map[int64]*todo, len(items)), make([]any, len(items))
-	for i := range items {
-		id := itemID(seq, items[i].row)
-		byID[id], args[i] = &items[i], id
-	}
-	rows, err := s.read.QueryContext(ctx, "SELECT item, max(attempts), count(landed) FROM past_outcomes WHERE item IN (?"+strings.Repeat(", ?", len(items)-1)+") GROUP BY item", args...)
+	byID, list, args := listed(seq, items)
+	rows, err := s.read.QueryContext(ctx, "SELECT item, max(attempts), count(landed) FROM past_outcomes WHERE item IN "+list+" GROUP BY item", args...)
 	if err != nil {
 		return err
 	}

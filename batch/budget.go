@@ -36,13 +36,10 @@ func (p *blockPace) budget(limit uint64, c Counts) *BlockBudget {
 	if p.last < limit {
 		b.Left = limit - p.last
 	}
-	settled := c.settled() - p.settled
+	settled := c.Settled() - p.settled
 	if blocks := p.last - p.first; blocks >= budgetBlocks && settled > 0 {
 		left := c.Queued + c.Submitted + c.Unknown
 		b.Needed = (uint64(left)*blocks + uint64(settled) - 1) / uint64(settled)
 	}
 	return b
 }
-
-// settled is how many items are final.
-func (c Counts) settled() int64 { return c.Confirmed + c.Reverted + c.Rejected + c.Canceled }

@@ -17,6 +17,7 @@ func TestBlockBudget(t *testing.T) {
 	p.note(110, 1050)
 	p.note(109, 1050) // a node that is behind
 	require.Equal(t, &BlockBudget{Head: 110, BlockLimit: 1000, Left: 890, Needed: 100}, p.budget(1000, Counts{Queued: 9000, Unknown: 1000, Confirmed: 1000, Reverted: 50}))
+	require.EqualValues(t, 100, p.budget(1000, Counts{Queued: 10000, Confirmed: 500, Expired: 550}).Needed, "what expired is settled, too")
 	require.EqualValues(t, 1, p.budget(1000, Counts{Submitted: 1, Confirmed: 1050}).Needed)
 	require.Zero(t, p.budget(1000, Counts{Queued: 10, Confirmed: 50}).Needed, "nothing is settled")
 	p.note(1000, 2000)

@@ -177,8 +177,7 @@ func (e *Engine) sharedProgress(job Job, r *run) Progress {
 const rateGap = 3 * time.Second
 
 func (s *sharing) rate(job Job) float64 {
-	now, c := time.Now(), job.Counts
-	settled := c.Confirmed + c.Reverted + c.Rejected + c.Canceled
+	now, settled := time.Now(), job.Counts.Settled()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for id, old := range s.rates { // of those that nobody asks for any more

@@ -543,7 +543,7 @@ func (r *run) noteHead(head uint64) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.blocks.note(head, r.counts.settled())
+	r.blocks.note(head, r.counts.Settled())
 }
 
 func (r *run) budget(limit uint64) *BlockBudget {

@@ -58,6 +58,14 @@ const (
 	ItemCanceled  ItemState = "canceled"  // never sent, or proven not to have landed: the job was canceled
 )
 
+// Failed reports whether the item has come to its end, and nothing of it took effect.
+func (s ItemState) Failed() bool {
+	return s == ItemReverted || s == ItemRejected || s == ItemExpired || s == ItemCanceled
+}
+
+// Final reports whether the item has come to its end, unless it is retried.
+func (s ItemState) Final() bool { return s == ItemConfirmed || s.Failed() }
+
 // ItemStates lists all states in the order of life.
 var ItemStates = []ItemState{ItemQueued, ItemSubmitted, ItemUnknown, ItemConfirmed, ItemReverted, ItemRejected, ItemExpired, ItemCanceled}
 

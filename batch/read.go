@@ -175,8 +175,7 @@ func (r *run) settleRead(it *itemRun, state ItemState, tries int, took time.Dura
 	case ItemRejected:
 		o.kind, o.text = string(it.kind), it.text
 	case ItemExpired:
-		cause := r.late.Load()
-		o.kind, o.text = string(cause.by), cause.text
+		o.kind, o.text = r.whyExpired(it)
 	case ItemCanceled:
 		o.text = "canceled before it was read"
 	}

@@ -95,9 +95,7 @@ func (s *Snapshot) Attempts(ctx context.Context, f func(AttemptRecord) error) er
 	low, high := s.bounds()
 	rows, err := s.tx.QueryContext(ctx, `SELECT a.item, coalesce(i.ref, ''), a.number, a.hash, a.nonce, a.block_limit, a.created,
 		coalesce(a.answer_kind, ''), coalesce(a.answer, ''), coalesce(o.block, p.block),
-		(SELECT count(*) FROM past_outcomes WHERE item = a.item AND attempts < a.number)
-		FROM attempts a JOIN items i ON i.id = a.item LEFT JOIN outcomes o ON o.item = a.item AND o.landed = a.number
-		LEFT JOIN past_outcomes p ON p.item = a.item AND p.landed = a.number
+		`+attemptGeneration+attemptTables+` JOIN items i ON i.id = a.item
 		WHERE a.item BETWEEN ? AND ? ORDER BY a.item, a.number`, low, high)
 	if err != nil {
 		return err

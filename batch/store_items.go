@@ -317,12 +317,18 @@ func itemQuery(seq int64, f ItemFilter) (query string, args []any) {
 	return query + " ORDER BY " + order + " LIMIT ?", append(args, f.Limit)
 }
 
+// attemptGeneration is the generation that an attempt belongs to.
+const attemptGeneration = `(SELECT count(*) FROM past_outcomes WHERE item = a.item AND attempts < a.number)`
+
+// attemptTables are attempts, each beside the outcome, of its generation, that it led to
+// by landing.
+const attemptTables = ` FROM attempts a LEFT JOIN outcomes o ON o.item = a.item AND o.landed = a.number
+	LEFT JOIN past_outcomes p ON p.item = a.item AND p.landed = a.number`
+
 // history lists the attempts of an item.
 func history(ctx context.Context, q querier, seq, row int64) ([]Attempt, error) {
-	rows, err := q.QueryContext(ctx, `SELECT a.number, (SELECT count(*) FROM past_outcomes WHERE item = a.item AND attempts < a.number), a.hash, a.block_limit, a.created,
-		coalesce(a.answer, ''), coalesce(o.block, p.block)
-		FROM attempts a LEFT JOIN outcomes o ON o.item = a.item AND o.landed = a.number
-		LEFT JOIN past_outcomes p ON p.item = a.item AND p.landed = a.number
+	rows, err := q.QueryContext(ctx, `SELECT a.number, `+attemptGeneration+`, a.hash, a.block_limit, a.created,
+		coalesce(a.answer, ''), coalesce(o.block, p.block)`+attemptTables+`
 		WHERE a.item = ? ORDER BY a.number`, itemID(seq, row))
 	if err != nil {
 		return nil, err

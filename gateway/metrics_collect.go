@@ -63,7 +63,7 @@ func (c *statsCollector) Collect(ch chan<- prometheus.Metric) {
 		counter(c.sent, s.Sent, s.Target)
 		counter(c.lookups, s.Lookups, s.Target)
 		for _, state := range batch.ItemStates {
-			if finalItem(state) {
+			if state.Final() {
 				counter(c.settled, s.Settled[state], s.Target, string(state))
 			}
 		}

@@ -108,7 +108,7 @@ func (g *Gateway) sendTransaction(ctx context.Context, in *transactionInput) (*t
 		return nil, g.aboutTransaction(ctx, err, job.ID)
 	}
 	out.Status = http.StatusAccepted
-	if finalItem(out.Body.State) {
+	if out.Body.State.Final() {
 		out.Status = http.StatusOK
 	}
 	return out, nil
@@ -169,7 +169,7 @@ func (g *Gateway) waitForHash(ctx context.Context, jobID string) error {
 	defer tick.Stop()
 	for {
 		tx, err := g.transaction(ctx, jobID)
-		if err != nil || tx.TxHash != nil || finalItem(tx.State) || tx.Reason != "" {
+		if err != nil || tx.TxHash != nil || tx.State.Final() || tx.Reason != "" {
 			return err
 		}
 		select {
@@ -208,14 +208,6 @@ func (g *Gateway) aboutTransaction(ctx context.Context, err error, jobID string)
 		p.TxHash = tx.TxHash.Hex()
 	}
 	return p
-}
-
-func finalItem(s batch.ItemState) bool {
-	switch s {
-	case batch.ItemConfirmed, batch.ItemReverted, batch.ItemRejected, batch.ItemExpired, batch.ItemCanceled:
-		return true
-	}
-	return false
 }
 
 // aboutArguments words faults of the only row as faults of the arguments.

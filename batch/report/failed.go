@@ -10,12 +10,6 @@ import (
 	"github.com/bcosgate/bcosgate/batch"
 )
 
-// failed reports whether a row may be fed back: it is final, and nothing of it
-// took effect. A row whose outcome is unknown may still be executed.
-func failed(s batch.ItemState) bool {
-	return s == batch.ItemReverted || s == batch.ItemRejected || s == batch.ItemExpired || s == batch.ItemCanceled
-}
-
 // writeFailed writes the failed rows as they came. Rows of a CSV get two more
 // columns that say why, which are not read when they are fed back; they replace
 // the result columns of a report that was fed back itself. Other input is
@@ -100,7 +94,7 @@ func without(row, member string) string {
 // eachFailed gives each failed row with its cells to write.
 func eachFailed(ctx context.Context, s source, l *lines, write func(batch.TimedItem, []string) error) error {
 	return s.Items(ctx, func(it batch.TimedItem) error {
-		if !failed(it.State) {
+		if !it.State.Failed() { // one whose outcome is unknown may still be executed
 			return nil
 		}
 		cells, err := l.input(it.Item)

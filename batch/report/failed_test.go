@@ -59,7 +59,7 @@ func TestFailedRowsAreReadBackAsTheyWere(t *testing.T) {
 		kept := keptColumns(columns)
 		var want [][]string
 		for i, it := range s.items {
-			if failed(it.State) {
+			if it.State.Failed() {
 				var cells []string
 				for _, k := range kept {
 					cells = append(cells, table[i][k])

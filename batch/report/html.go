@@ -51,7 +51,7 @@ const (
 func writeHTML(ctx context.Context, s source, _ Options, w *bufio.Writer) error {
 	var failures []batch.Item
 	sum, err := summarize(ctx, s, func(it batch.Item) {
-		if len(failures) < shownRows && (failed(it.State) || it.State == batch.ItemUnknown) {
+		if len(failures) < shownRows && (it.State.Failed() || it.State == batch.ItemUnknown) {
 			it.Error = cleanText(it.Error)
 			failures = append(failures, it)
 		}

@@ -206,10 +206,10 @@ func (a *app) showDeployment(name, jobID string, item batch.Item) error {
 	if err != nil {
 		return err
 	}
-	switch item.State {
-	case batch.ItemConfirmed:
+	switch {
+	case item.State == batch.ItemConfirmed:
 		return nil
-	case batch.ItemReverted, batch.ItemRejected, batch.ItemExpired, batch.ItemCanceled:
+	case item.State.Failed():
 		return exitWith(exitFailed, "the deployment was %s: %s", item.State, item.Error)
 	}
 	return exitWith(exitUnknown, "it is not known whether the contract was deployed (%s); ask again with: %s", item.State, a.again("resume", jobID))

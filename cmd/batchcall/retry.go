@@ -114,11 +114,7 @@ func (a *app) retry(ctx context.Context, jobID string, o retryOptions) (err erro
 		return a.hand(ctx, s, res.Job, nil, o.jobFiles)
 	}
 	a.note("%s queued again", rowsAre(res.Rows))
-	job, err := a.finish(ctx, s, jobID)
-	if err != nil && !errors.Is(err, errStands) {
-		return err
-	}
-	return a.hand(ctx, s, job, err, o.jobFiles)
+	return a.finishAndHand(ctx, s, jobID, o.jobFiles)
 }
 
 // rowsAre counts rows that are something.

@@ -160,7 +160,12 @@ func (a *app) carry(ctx context.Context, s service, job batch.Job, files jobFile
 	if err := a.start(ctx, s, "", job); err != nil {
 		return err
 	}
-	job, err := a.finish(ctx, s, job.ID)
+	return a.finishAndHand(ctx, s, job.ID, files)
+}
+
+// finishAndHand follows a job that is running to its end and writes its files.
+func (a *app) finishAndHand(ctx context.Context, s service, jobID string, files jobFiles) error {
+	job, err := a.finish(ctx, s, jobID)
 	if err != nil && !errors.Is(err, errStands) {
 		return err
 	}
